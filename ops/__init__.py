@@ -1,0 +1,1 @@
+"""What people touch: the command line, metrics, the synthetic province, rehearsal and the demo."""
