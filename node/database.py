@@ -1,0 +1,228 @@
+"""Opens a store's file through APSW; no other module opens a database (DESIGN 2: one SQLite library per file and process).
+
+Pragmas are set one at a time and read back, because ``execute`` is lazy and an ignored pragma is silent. Every connection made here carries a ``Guard``;
+the triggers on captured tables ask it, so a change outside a capture fails closed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Literal
+
+import apsw
+
+from node import limits, schema
+from node.errors import StoreBusy, StoreDamaged, StoreError, StoreFull, StoreTooNew, UsageError
+from node.ids import OriginId
+
+Mode = Literal["create", "write", "read"]
+
+_FLAGS: Final = {
+    "create": apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE,
+    "write": apsw.SQLITE_OPEN_READWRITE,
+    "read": apsw.SQLITE_OPEN_READONLY,
+}
+
+
+class ForeignRow(Exception):
+    """A captured row was about to change outside a capture of its origin: our bug, or a stray tool. Nothing was written."""
+
+
+class Guard:
+    """Which origin this connection may write right now. The triggers call it for every captured row."""
+
+    __slots__ = ("origin",)
+
+    def __init__(self) -> None:
+        self.origin: OriginId | None = None
+
+    def __call__(self, row_origin: object) -> None:
+        if row_origin != self.origin or self.origin is None:
+            raise ForeignRow("a register row may only change inside a capture of its own origin")
+
+
+class Database:
+    """One connection, its guard, and transactions. Not for use by two threads at once."""
+
+    __slots__ = ("connection", "guard", "path")
+
+    def __init__(self, connection: apsw.Connection, path: str) -> None:
+        self.connection = connection
+        self.path = path
+        self.guard = Guard()
+        connection.create_scalar_function("dansync_guard", self.guard, 1)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[apsw.Connection]:
+        """BEGIN IMMEDIATE (a deferred upgrade would fail at once and ignore the busy timeout), COMMIT or ROLLBACK."""
+        with explained(self.path):
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+                self.connection.execute("COMMIT")
+            except BaseException:
+                self.rollback()
+                raise
+
+    def rollback(self) -> None:
+        """Leave no transaction open. A failed rollback means that SQLite has already rolled back or lost its disk."""
+        if self.connection.in_transaction:
+            with contextlib.suppress(apsw.Error):
+                self.connection.execute("ROLLBACK")
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[apsw.Connection]:
+        """A consistent view for several reads."""
+        with explained(self.path):
+            if self.connection.in_transaction:
+                yield self.connection
+                return
+            self.connection.execute("BEGIN")
+            try:
+                yield self.connection
+            finally:
+                self.rollback()
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def sqlite_version() -> tuple[int, ...]:
+    """The version of the SQLite library that APSW carries."""
+    return tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
+
+
+def require_sqlite(version: tuple[int, ...]) -> None:
+    """Refuse a SQLite that can lose committed data. Raises ``StoreError``."""
+    if version < limits.SQLITE_VERSION_MIN:
+        wanted = ".".join(map(str, limits.SQLITE_VERSION_MIN))
+        have = ".".join(map(str, version))
+        raise StoreError(
+            f"The SQLite library in use is {have}; releases before {wanted} can lose committed data (WAL-reset bug).",
+            hint="Install a newer apsw: pip install --upgrade apsw",
+        )
+
+
+@contextlib.contextmanager
+def explained(path: str) -> Iterator[None]:
+    """Turn what SQLite raises into an error that says what to do. Other exceptions pass."""
+    try:
+        yield
+    except apsw.BusyError as error:
+        raise StoreBusy(f"The store {path} is being written by another process.", hint="Wait a moment and try again.") from error
+    except apsw.FullError as error:
+        raise StoreFull(
+            f"The disk that holds {path} is full. Nothing of this step was written; what was recorded before is safe.",
+            hint="Free some space and run the same command again; it goes on where it stopped.",
+        ) from error
+    except (apsw.ReadOnlyError, apsw.PermissionsError, apsw.CantOpenError) as error:
+        raise StoreError(
+            f"The store {path} cannot be opened for this use ({error}).", hint="Check that the file and its folder exist and may be written by this user."
+        ) from error
+    except (apsw.NotADBError, apsw.CorruptError) as error:
+        raise StoreDamaged(
+            f"The store {path} is damaged or is not a dansync store ({error}).",
+            hint="Keep the file as it is, and restore the node from its backup or from its parent.",
+        ) from error
+    except apsw.IOError as error:
+        raise StoreError(
+            f"The disk under {path} reported an error ({error}). Nothing of this step counts as recorded.",
+            hint="Stop the node, check the disk, and start again; the store is checked at start.",
+        ) from error
+
+
+def open_database(path: str | Path, mode: Mode, *, vfs: str | None = None, exclusive: bool = False, cache_kib: int = limits.STORE_CACHE_KIB) -> Database:
+    """Open a store's file and bring its schema up to date (``create`` and ``write``).
+
+    ``vfs`` and ``exclusive`` are for the simulator's disk, which has no shared memory. Raises ``StoreError`` and its kinds.
+    """
+    require_sqlite(sqlite_version())
+    name = str(path)
+    if vfs is None and mode != "create" and not os.path.exists(name):
+        raise StoreError(f"There is no store at {name}.", hint="Create one with: dansync init")
+    with explained(name):
+        connection = apsw.Connection(name, flags=_FLAGS[mode], vfs=vfs, statementcachesize=200)
+        try:
+            _configure(connection, mode, exclusive=exclusive, cache_kib=cache_kib)
+            _check_identity(connection, name, mode)
+            database = Database(connection, name)
+            if mode != "read":
+                run_steps(database)
+            elif connection.pragma("user_version") != schema.SCHEMA_VERSION:
+                _refuse_version(name, int(connection.pragma("user_version")))
+            return database
+        except BaseException:
+            connection.close()
+            raise
+
+
+def _configure(connection: apsw.Connection, mode: Mode, *, exclusive: bool, cache_kib: int) -> None:
+    connection.set_busy_timeout(limits.BUSY_TIMEOUT_MS)
+    if exclusive:
+        _pragma(connection, "locking_mode", "exclusive")
+    if mode != "read":
+        _pragma(connection, "journal_mode", "wal")
+        _pragma(connection, "synchronous", 2)  # FULL: NORMAL loses acknowledged commits in a power loss (RELIABILITY 0.1)
+        _pragma(connection, "wal_autocheckpoint", limits.WAL_AUTOCHECKPOINT_PAGES)
+    _pragma(connection, "foreign_keys", 0)  # an older changeset may arrive before what it refers to
+    _pragma(connection, "recursive_triggers", 1)  # REPLACE must meet the delete guard
+    _pragma(connection, "cell_size_check", 1)
+    _pragma(connection, "temp_store", 2)
+    _pragma(connection, "cache_size", -cache_kib)
+
+
+def _pragma(connection: apsw.Connection, name: str, value: str | int) -> None:
+    connection.pragma(name, value)
+    found = connection.pragma(name)
+    if found != value:
+        raise StoreError(
+            f"SQLite did not accept the setting {name} = {value} (it is {found}).",
+            hint="The store must lie on a local disk that supports write-ahead logging, not on a network share.",
+        )
+
+
+def _check_identity(connection: apsw.Connection, name: str, mode: Mode) -> None:
+    application_id = connection.pragma("application_id")
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()[0][0]
+    if application_id == 0 and tables == 0 and mode == "create":
+        return
+    if application_id != schema.APPLICATION_ID:
+        raise StoreDamaged(f"The file {name} is not a dansync store.", hint="Name the store's own file, or create a new one elsewhere with: dansync init")
+
+
+def _refuse_version(name: str, version: int) -> None:
+    if version > schema.SCHEMA_VERSION:
+        raise StoreTooNew(
+            f"The store {name} has schema version {version}; this release knows version {schema.SCHEMA_VERSION}. Nothing was changed.",
+            hint="Install the newer release of dansync; there is no way down.",
+        )
+    raise UsageError(
+        f"The store {name} has schema version {version} and must first be brought to {schema.SCHEMA_VERSION}.",
+        hint="Start its node once with: dansync run",
+    )
+
+
+def run_steps(database: Database, steps: tuple[schema.SchemaStep, ...] = schema.STEPS) -> int:
+    """Run the schema steps that are missing, each in one transaction. Returns the version reached.
+
+    Raises ``StoreTooNew`` if the store is ahead of this release. A crash leaves the store at a whole version.
+    """
+    connection = database.connection
+    version = int(connection.pragma("user_version"))
+    if version > steps[-1].to_version:
+        _refuse_version(database.path, version)
+    for step in steps:
+        if step.to_version <= version:
+            continue
+        with database.transaction():
+            if int(connection.pragma("user_version")) >= step.to_version:
+                continue  # another process was faster
+            for statement in step.statements:
+                connection.execute(statement)
+            connection.pragma("application_id", schema.APPLICATION_ID)
+            connection.pragma("user_version", step.to_version)
+        version = step.to_version
+    return version

@@ -1,0 +1,264 @@
+"""The tables of a store, defined once; SQLAlchemy Core builds the SQL, APSW runs it (DESIGN 2).
+
+Captured tables (``origin_profile``, ``household``, ``person``, ``event``) hold the register: every row belongs to an origin, the first column of
+its primary key, and reaches other nodes only as part of that origin's commits. All other tables are this node's own
+bookkeeping and never travel. Schema steps may only append columns with constant defaults to captured tables: a column in the
+middle would put names into dates when an older changeset is applied.
+
+Missing text is the empty string, so that two stores cannot differ by NULL against ''; missing references are NULL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.sql.base import Executable
+
+SCHEMA_VERSION: Final = 1
+APPLICATION_ID: Final = 0x44534E43  # 'DSNC' in the database header
+
+PERSON_COLUMNS: Final = (
+    "full_name",
+    "sex",
+    "birth_date",
+    "personal_id",
+    "old_card_id",
+    "insurance_id",
+    "ethnicity",
+    "relationship",
+    "marital_status",
+    "father_name",
+    "mother_name",
+    "phone",
+    "residence",
+)
+
+metadata = sa.MetaData()
+
+
+def _text(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False, server_default=sa.text("''"))
+
+
+def _reference(name: str) -> sa.Column[bytes]:
+    return sa.Column(name, sa.LargeBinary, nullable=True)
+
+
+def _captured(name: str, *columns: sa.schema.SchemaItem) -> sa.Table:
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+        sa.Column("id", sa.LargeBinary, primary_key=True, nullable=False),
+        *columns,
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+
+
+def _local(name: str, *columns: sa.schema.SchemaItem, with_rowid: bool = False) -> sa.Table:
+    return sa.Table(name, metadata, *columns, sqlite_strict=True, sqlite_with_rowid=with_rowid)
+
+
+origin_profile = _captured(
+    "origin_profile",  # one row, id = origin: who this partition says it is; its first commit writes it
+    _text("node_id"),
+    _text("parent_node_id"),
+    _text("tier"),
+    _text("unit_code"),
+    _text("unit_valid_from"),
+    _text("name"),
+)
+
+household = _captured(
+    "household",
+    _text("source_id"),
+    _text("hamlet"),
+    _text("address"),
+    _reference("head_person_id"),
+    _text("state"),  # '' or 'void'
+    _text("warnings"),
+    sa.Index("household_by_source", "origin", "source_id", sqlite_where=sa.text("source_id <> ''")),
+)
+
+person = _captured(
+    "person",
+    _text("source_id"),
+    _reference("household_id"),
+    *(_text(name) for name in PERSON_COLUMNS),
+    _text("state"),  # '' registered here, 'left', 'dead', 'void'
+    _text("warnings"),
+    sa.Index("person_by_source", "origin", "source_id", sqlite_where=sa.text("source_id <> ''")),
+    sa.Index("person_by_household", "origin", "household_id", sqlite_where=sa.text("household_id IS NOT NULL")),
+)
+
+event = _captured(
+    "event",  # insert-only: an event is withdrawn by another event
+    _text("source_id"),
+    _text("kind"),
+    _text("event_date"),
+    _text("recorded_at"),
+    _reference("person_id"),
+    _reference("household_id"),
+    _text("group_id"),
+    _text("other_place"),
+    _reference("other_person_id"),
+    _reference("target_event_id"),  # the event that a cancel withdraws
+    _text("person_ref"),  # of a ruling: node_id:person_id, as written
+    _text("other_person_ref"),
+    _text("reason"),
+    *(_text(name) for name in PERSON_COLUMNS),
+    _text("warnings"),
+    sa.Index("event_by_source", "origin", "source_id", sqlite_where=sa.text("source_id <> ''")),
+    sa.Index("event_by_person", "origin", "person_id", sqlite_where=sa.text("person_id IS NOT NULL")),
+)
+
+meta = _local(
+    "meta",
+    sa.Column("key", sa.Text, primary_key=True, nullable=False),
+    sa.Column("value", sa.LargeBinary, nullable=False),
+)
+
+change_log = _local(
+    "change_log",
+    sa.Column("arrival", sa.Integer, primary_key=True),  # grows in the order in which commits were stored here
+    sa.Column("origin", sa.LargeBinary, nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("schema_version", sa.Integer, nullable=False),
+    sa.Column("recorded_at", sa.Integer, nullable=False),  # Unix ms where the commit was made
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("tag", sa.Text, nullable=False),  # import id, decision id
+    sa.Column("changeset", sa.LargeBinary, nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("received_at", sa.Integer, nullable=False),  # Unix ms here; not part of the hash
+    sa.UniqueConstraint("origin", "seq"),
+    with_rowid=True,
+)
+
+origin_head = _local(
+    "origin_head",
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("own", sa.Integer, nullable=False),  # 1: this node holds the origin and may extend it
+    _text("via"),  # node id of the child through which the origin climbs; '' for own
+    _text("halted"),  # '' or the code of the reason why nothing more is taken
+    _text("halted_detail"),
+    sa.Column("recorded_at", sa.Integer, nullable=False, server_default=sa.text("0")),  # of the head commit
+    sa.Column("received_at", sa.Integer, nullable=False, server_default=sa.text("0")),
+)
+
+batch_signature = _local(
+    "batch_signature",  # the holder's signatures on heads, relayed as received
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("seq", sa.Integer, primary_key=True, nullable=False),
+    sa.Column("signer", sa.Text, nullable=False),
+    sa.Column("signature", sa.LargeBinary, nullable=False),
+)
+
+acknowledged = _local(
+    "acknowledged",  # what a parent has confirmed to have on its disk
+    sa.Column("peer", sa.Text, primary_key=True, nullable=False),
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("quarantined", sa.Integer, nullable=False),
+    sa.Column("acknowledged_at", sa.Integer, nullable=False),
+)
+
+ticket = _local(
+    "ticket",  # minted at the end of a session, kept by both ends, the last two (DESIGN 3)
+    sa.Column("peer", sa.Text, primary_key=True, nullable=False),
+    sa.Column("position", sa.Integer, primary_key=True, nullable=False),  # grows; the two largest are kept
+    sa.Column("ticket", sa.LargeBinary, nullable=False),
+)
+
+quarantine = _local(
+    "quarantine",  # stored and relayed, not applied; row_id x'' and table '' = the whole origin
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("seq", sa.Integer, primary_key=True, nullable=False),
+    sa.Column("table_name", sa.Text, primary_key=True, nullable=False),
+    sa.Column("row_id", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("quarantined_at", sa.Integer, nullable=False),
+)
+
+alarm = _local(
+    "alarm",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("raised_at", sa.Integer, nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("origin", sa.LargeBinary, nullable=True),
+    sa.Column("detail", sa.Text, nullable=False),
+    with_rowid=True,
+)
+
+CAPTURED_TABLES: Final = (origin_profile, household, person, event)
+REGISTER_TABLES: Final = (household, person, event)
+INSERT_ONLY_TABLES: Final = frozenset({"event"})
+CAPTURED_NAMES: Final = tuple(table.name for table in CAPTURED_TABLES)
+COLUMN_COUNTS: Final = {table.name: len(table.columns) for table in CAPTURED_TABLES}
+
+_DIALECT = sqlite.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+
+
+@lru_cache(maxsize=512)
+def _sql(statement: Executable) -> str:
+    return str(statement.compile(dialect=_DIALECT))  # type: ignore[attr-defined]
+
+
+def sql(statement: Executable) -> str:
+    """The SQLite text of a Core statement, with ``:name`` parameters for APSW. Build statements once, at module level."""
+    return _sql(statement)
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaStep:
+    """Statements that bring a store from version ``to_version`` - 1 to ``to_version``, run in one transaction."""
+
+    to_version: int
+    statements: tuple[str, ...]
+
+
+def create_statements() -> tuple[str, ...]:
+    """The DDL of version 1: tables, indexes and guards."""
+    statements: list[str] = []
+    for table in metadata.sorted_tables:
+        statements.append(str(CreateTable(table).compile(dialect=_DIALECT)))
+        statements.extend(str(CreateIndex(index).compile(dialect=_DIALECT)) for index in sorted(table.indexes, key=_index_name))
+    for table in CAPTURED_TABLES:
+        statements.extend(guard_statements(table.name))
+    return tuple(statements)
+
+
+def _index_name(index: sa.Index) -> str:
+    return str(index.name)
+
+
+def guard_statements(table: str) -> tuple[str, ...]:
+    """Triggers that let a row of a captured table change only inside a capture of its own origin (DESIGN 2).
+
+    ``dansync_guard`` exists only on our own connections and raises outside a capture, so a stray tool fails closed ("no such
+    function"). Rows are never deleted, events never changed.
+    """
+    guard = f"CREATE TRIGGER {table}_guard_{{when}} BEFORE {{event}} ON {table} BEGIN SELECT dansync_guard(NEW.origin); END"
+    update = (
+        guard.format(when="update", event="UPDATE")
+        if table not in INSERT_ONLY_TABLES
+        else f"CREATE TRIGGER {table}_guard_update BEFORE UPDATE ON {table} BEGIN SELECT RAISE(ABORT, 'rows of {table} are never changed'); END"
+    )
+    return (
+        guard.format(when="insert", event="INSERT"),
+        update,
+        f"CREATE TRIGGER {table}_guard_delete BEFORE DELETE ON {table} BEGIN SELECT RAISE(ABORT, 'register rows are never deleted'); END",
+    )
+
+
+STEPS: Final = (SchemaStep(1, create_statements()),)

@@ -1,0 +1,328 @@
+"""The store of a node: identity, captures, heads and the log, on one connection (DESIGN 2).
+
+What lives here: everything a node does with its own file. Applying others' commits stands in ``node.replay``; the register operations in
+``node.register``. A store is used by one thread at a time; a second process may use the same file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from node import changelog, limits
+from node.capture import Capture, captured_transaction, captured_work
+from node.changelog import KIND_PROFILE, Commit, Head
+from node.clock import Clock
+from node.database import Database, Mode, explained, open_database
+from node.digest import OriginDigest, origin_digest
+from node.errors import StoreDamaged, UsageError
+from node.ids import GENESIS_HASH, ID_BYTES, Hash, Incarnation, Minter, NodeId, OriginId, RowId, Seq, id_text
+from node.schema import alarm, meta, origin_head, origin_profile, quarantine, sql
+from node.witness import DiskWitnessFile, Missing, Witness, WitnessFile
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a partition says of itself in its first commit. ``unit_code`` belongs to the era that ``unit_valid_from`` names."""
+
+    node_id: NodeId
+    parent_node_id: NodeId
+    tier: str
+    unit_code: str
+    unit_valid_from: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class OriginState:
+    """One line of the store's table of heads."""
+
+    head: Head
+    own: bool
+    via: str
+    halted: str
+    halted_detail: str
+    recorded_at: int
+    received_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    id: int
+    raised_at: int
+    code: str
+    origin: OriginId | None
+    detail: str
+
+
+_SELECT_META = sql(sa.select(meta.c.value).where(meta.c.key == sa.bindparam("key")))
+_UPSERT_META = "INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+_SELECT_STATES = sql(
+    sa.select(*(origin_head.c[n] for n in ("origin", "seq", "hash", "own", "via", "halted", "halted_detail", "recorded_at", "received_at"))).order_by(
+        origin_head.c.own.desc(), origin_head.c.origin
+    )
+)
+_INSERT_ALARM = sql(sa.insert(alarm).values({n: sa.bindparam(n) for n in ("raised_at", "code", "origin", "detail")}))
+_SELECT_ALARMS = sql(sa.select(alarm.c.id, alarm.c.raised_at, alarm.c.code, alarm.c.origin, alarm.c.detail).order_by(alarm.c.id.desc()).limit(sa.bindparam("count")))
+_INSERT_PROFILE = sql(sa.insert(origin_profile).values({c.name: sa.bindparam(c.name) for c in origin_profile.columns}))
+_SELECT_PROFILES = sql(sa.select(*origin_profile.columns))
+_SELECT_QUARANTINED = sql(sa.select(quarantine.c.table_name, quarantine.c.row_id).where(quarantine.c.origin == sa.bindparam("origin")).distinct())
+_HALT = sql(
+    sa.update(origin_head)
+    .where(origin_head.c.origin == sa.bindparam("which"))
+    .values(halted=sa.bindparam("code"), halted_detail=sa.bindparam("reason"))
+)
+
+
+class Store:
+    """An open store. Create one with ``Store.create`` or ``Store.open``; close it when done."""
+
+    def __init__(self, database: Database, witness: Witness, clock: Clock, source: random.Random) -> None:
+        self.database = database
+        self.connection = database.connection
+        self.witness = witness
+        self.clock = clock
+        self.minter = Minter(source)
+        self.witness_failures = 0
+        self.missing: tuple[Missing, ...] = ()
+        """Commits that the witness saw and the database lacks, found when the store was opened."""
+
+    # --- opening ---------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        profile: Profile,
+        *,
+        clock: Clock,
+        source: random.Random,
+        vfs: str | None = None,
+        witness_file: WitnessFile | None = None,
+    ) -> Store:
+        """Make a store with one new origin that it owns. A crash half-way is finished by calling it again.
+
+        Raises ``UsageError`` if the store already belongs to a node.
+        """
+        database = open_database(path, "create", vfs=vfs, exclusive=vfs is not None)
+        store = cls(database, Witness(witness_file or DiskWitnessFile(f"{path}.witness")), clock, source)
+        try:
+            if store._meta("node_id") is not None:
+                raise UsageError(
+                    f"The store {path} already belongs to node {store.node_id}.", hint="Use it with: dansync run, or choose another folder."
+                )
+            store._found(profile)
+        except BaseException:
+            database.close()
+            raise
+        return store
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        clock: Clock,
+        source: random.Random,
+        mode: Mode = "write",
+        vfs: str | None = None,
+        witness_file: WitnessFile | None = None,
+        cache_kib: int = limits.STORE_CACHE_KIB,
+    ) -> Store:
+        """Open a node's store and compare it with its witness; what is missing is alarmed and stands in ``missing``."""
+        database = open_database(path, mode, vfs=vfs, exclusive=vfs is not None, cache_kib=cache_kib)
+        store = cls(database, Witness(witness_file or DiskWitnessFile(f"{path}.witness")), clock, source)
+        try:
+            if store._meta("node_id") is None:
+                raise StoreDamaged(f"The store {path} was never completed.", hint="Run dansync init again with the same folder.")
+            if mode == "write":
+                store._meet_witness()
+        except BaseException:
+            database.close()
+            raise
+        return store
+
+    def _found(self, profile: Profile) -> None:
+        now = self.clock.wall_ms()
+        origin = self.minter.origin_id(now)
+        with self.database.transaction() as connection:
+            self._set_meta("node_id", profile.node_id.encode())
+            self._set_meta("incarnation", self.minter.incarnation(now))
+            connection.execute(
+                "INSERT INTO origin_head (origin, seq, hash, own, via) VALUES (?, 0, ?, 1, '')",
+                (origin, GENESIS_HASH),
+            )
+            with captured_work(self.database, Capture(connection, origin, now), author="", kind=KIND_PROFILE, tag="") as capture:
+                connection.execute(
+                    _INSERT_PROFILE,
+                    {
+                        "origin": origin,
+                        "id": origin,
+                        "node_id": profile.node_id,
+                        "parent_node_id": profile.parent_node_id,
+                        "tier": profile.tier,
+                        "unit_code": profile.unit_code,
+                        "unit_valid_from": profile.unit_valid_from,
+                        "name": profile.name,
+                    },
+                )
+        assert capture.commit is not None
+        self._witness(capture.commit)
+
+    def _meet_witness(self) -> None:
+        """Compare own heads with the witness. Missing commits: alarm, new incarnation, go on working (DESIGN 2)."""
+        witnessed = self.witness.heads()
+        own = []
+        for state in self.states():
+            seen = witnessed.get(state.head.origin)
+            if state.own and seen is not None:
+                own.append((state.head, changelog.hash_at(self.connection, seen.origin, seen.seq)))
+        missing = self.witness.missing(own)
+        if not missing:
+            return
+        now = self.clock.wall_ms()
+        with self.database.transaction():
+            self._set_meta("incarnation", self.minter.incarnation(now))
+            for loss in missing:
+                self._raise_alarm(
+                    "commits_missing",
+                    loss.found.origin,
+                    f"the store ends at commit {loss.found.seq}, but commit {loss.witnessed.seq} was made here before",
+                    now,
+                )
+        for loss in missing:
+            self.witness.reset(loss.found)
+        self.missing = tuple(missing)
+
+    def close(self) -> None:
+        self.database.close()
+
+    # --- identity --------------------------------------------------------------------------------------------------
+
+    def _meta(self, key: str) -> bytes | None:
+        with explained(self.database.path):
+            row = self.connection.execute(_SELECT_META, {"key": key}).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def _set_meta(self, key: str, value: bytes) -> None:
+        self.connection.execute(_UPSERT_META, {"key": key, "value": value})
+
+    @property
+    def node_id(self) -> NodeId:
+        value = self._meta("node_id")
+        assert value is not None
+        return NodeId(value.decode())
+
+    @property
+    def incarnation(self) -> Incarnation:
+        value = self._meta("incarnation")
+        assert value is not None and len(value) == ID_BYTES
+        return Incarnation(value)
+
+    def own_origin(self) -> OriginId:
+        """The origin of a node that holds exactly one. Raises ``UsageError`` if it holds several."""
+        own = self.own_origins()
+        if len(own) != 1:
+            names = ", ".join(id_text(origin) for origin in own)
+            raise UsageError(f"This node holds {len(own)} origins ({names}).", hint="Name the one you mean with --origin.")
+        return own[0]
+
+    def own_origins(self) -> tuple[OriginId, ...]:
+        return tuple(state.head.origin for state in self.states() if state.own)
+
+    def profiles(self) -> dict[OriginId, Profile]:
+        """What every origin known here says of itself."""
+        with explained(self.database.path):
+            rows = self.connection.execute(_SELECT_PROFILES).fetchall()
+        return {
+            OriginId(row[0]): Profile(NodeId(row[2]), NodeId(row[3]), str(row[4]), str(row[5]), str(row[6]), str(row[7])) for row in rows
+        }
+
+    # --- writing ---------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def capture(self, *, author: str, kind: str, recorded_at: int, tag: str = "", origin: OriginId | None = None) -> Iterator[Capture]:
+        """One captured transaction of an own origin (by default of the only one); see ``node.capture``."""
+        which = self.own_origin() if origin is None else origin
+        with captured_transaction(self.database, which, author=author, kind=kind, tag=tag, recorded_at=recorded_at) as capture:
+            yield capture
+        if capture.commit is not None:
+            self._witness(capture.commit)
+
+    def _witness(self, commit: Commit) -> None:
+        try:
+            self.witness.record(commit.head)
+        except OSError:
+            self.witness_failures += 1  # the commit stands; the witness may lag
+
+    def new_row_id(self, now_ms: int) -> RowId:
+        return self.minter.row_id(now_ms)
+
+    # --- reading ---------------------------------------------------------------------------------------------------
+
+    def states(self) -> list[OriginState]:
+        """All origins known here, own ones first."""
+        with explained(self.database.path):
+            return [
+                OriginState(Head(OriginId(row[0]), Seq(row[1]), Hash(row[2])), bool(row[3]), row[4], row[5], row[6], row[7], row[8])
+                for row in self.connection.execute(_SELECT_STATES)
+            ]
+
+    def head(self, origin: OriginId) -> Head:
+        with explained(self.database.path):
+            return changelog.head_of(self.connection, origin)
+
+    def hash_at(self, origin: OriginId, seq: Seq) -> Hash | None:
+        with explained(self.database.path):
+            return changelog.hash_at(self.connection, origin, seq)
+
+    def read_commits(
+        self, origin: OriginId, after: Seq, *, count: int = limits.BATCH_COMMITS_MAX, bytes_target: int = limits.BATCH_BYTES_TARGET
+    ) -> list[Commit]:
+        """Commits after a position, in order: as many as fit a batch, at least one if there is any."""
+        commits: list[Commit] = []
+        size = 0
+        with explained(self.database.path):
+            for commit in changelog.read_commits(self.connection, origin, after, count=count):
+                if commits and size + len(commit.changeset) > bytes_target:
+                    break
+                commits.append(commit)
+                size += len(commit.changeset)
+        return commits
+
+    def quarantined(self, origin: OriginId) -> frozenset[tuple[str, RowId]]:
+        """Keys (table, row id) that are held back; ('', b'') stands for the whole origin."""
+        with explained(self.database.path):
+            return frozenset((str(row[0]), RowId(row[1])) for row in self.connection.execute(_SELECT_QUARANTINED, {"origin": origin}))
+
+    def digest(self, origin: OriginId) -> OriginDigest:
+        """Digest of an origin's rows as they stand now, quarantined rows left out."""
+        with self.database.snapshot() as connection:
+            held = self.quarantined(origin)
+            return origin_digest(connection, origin, left_out=(lambda table, row: (table, row) in held) if held else None)
+
+    # --- alarms ----------------------------------------------------------------------------------------------------
+
+    def _raise_alarm(self, code: str, origin: OriginId | None, detail: str, now: int) -> None:
+        self.connection.execute(_INSERT_ALARM, {"raised_at": now, "code": code, "origin": origin, "detail": detail})
+
+    def raise_alarm(self, code: str, origin: OriginId | None, detail: str) -> None:
+        """Write down something an operator must see. It stays until it is cleared."""
+        with self.database.transaction():
+            self._raise_alarm(code, origin, detail, self.clock.wall_ms())
+
+    def alarms(self, count: int = 100) -> list[Alarm]:
+        """The newest alarms first."""
+        with explained(self.database.path):
+            return [Alarm(row[0], row[1], row[2], row[3], row[4]) for row in self.connection.execute(_SELECT_ALARMS, {"count": count})]
+
+    def halt(self, origin: OriginId, code: str, detail: str) -> None:
+        """Take nothing more of an origin until an operator has looked; raises an alarm."""
+        with self.database.transaction() as connection:
+            connection.execute(_HALT, {"which": origin, "code": code, "reason": detail})
+            self._raise_alarm(code, origin, detail, self.clock.wall_ms())
