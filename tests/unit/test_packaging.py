@@ -48,8 +48,8 @@ def test_no_other_distribution_claims_our_top_level_name(name: str) -> None:
 def test_our_top_level_name_is_found_in_this_tree(name: str) -> None:
     spec = importlib.util.find_spec(name)
     assert spec is not None, f"{name} cannot be imported: run make setup"
-    places = [Path(place).resolve() for place in spec.submodule_search_locations or ()]
-    assert places == [ROOT / "proto" / name if name == "dansync" else ROOT / name]
+    places = {Path(place).resolve() for place in spec.submodule_search_locations or ()}
+    assert places == {ROOT / "proto" / name if name == "dansync" else ROOT / name}
 
 
 def test_no_file_holds_the_address_of_a_package_registry() -> None:
