@@ -83,6 +83,7 @@ household = _captured(
     _reference("head_person_id"),
     _text("state"),  # '' or 'void'
     _text("warnings"),
+    _text("entered"),  # JSON: the values as first entered of those columns that were changed since; '' if none was
     sa.Index("household_by_source", "origin", "source_id", sqlite_where=sa.text("source_id <> ''")),
 )
 
@@ -93,6 +94,8 @@ person = _captured(
     *(_text(name) for name in PERSON_COLUMNS),
     _text("state"),  # '' registered here, 'left', 'dead', 'void'
     _text("warnings"),
+    _reference("created_by"),  # the birth or arrival that brought this person; NULL for one who was entered
+    _text("entered"),  # JSON: the values as first entered of those columns that events changed since; '' if none did
     sa.Index("person_by_source", "origin", "source_id", sqlite_where=sa.text("source_id <> ''")),
     sa.Index("person_by_household", "origin", "household_id", sqlite_where=sa.text("household_id IS NOT NULL")),
 )
@@ -116,6 +119,8 @@ event = _captured(
     _text("warnings"),
     sa.Index("event_by_source", "origin", "source_id", sqlite_where=sa.text("source_id <> ''")),
     sa.Index("event_by_person", "origin", "person_id", sqlite_where=sa.text("person_id IS NOT NULL")),
+    sa.Index("event_by_other_person", "origin", "other_person_id", sqlite_where=sa.text("other_person_id IS NOT NULL")),
+    sa.Index("event_by_target", "origin", "target_event_id", sqlite_where=sa.text("target_event_id IS NOT NULL")),
 )
 
 meta = _local(
