@@ -47,6 +47,8 @@ HELLO_TIMEOUT_MS: Final = 10_000  # from the opened stream to a complete Hello
 ACK_TIMEOUT_MS: Final = 10_000  # from the last frame sent to any frame received, while batches are unacknowledged
 IDLE_TIMEOUT_MS: Final = 45_000  # without any frame from the peer, heartbeats included
 HEARTBEAT_INTERVAL_MS: Final = 15_000  # an idle side says that it lives
+BUSY_HEARTBEAT_INTERVAL_MS: Final = 3_000  # a parent that is applying says so well before ACK_TIMEOUT_MS
+TICKET_INTERVAL_MS: Final = 60_000  # a following child asks for a new ticket at most this often: each costs two syncs
 FRAMES_PER_SECOND_MAX: Final = 2_000  # from one peer; above it the stream is closed
 
 # --- group commit ------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ Missing text is the empty string, so that two stores cannot differ by NULL again
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -216,7 +217,14 @@ _DIALECT = sqlite.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 
 @lru_cache(maxsize=512)
 def _sql(statement: Executable) -> str:
-    return str(statement.compile(dialect=_DIALECT))  # type: ignore[attr-defined]
+    compiled = statement.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
+    text = str(compiled)
+    for name, bind in compiled.binds.items():
+        if bind.required:
+            continue  # a parameter of the caller
+        # A constant of the statement, such as the OFFSET 0 that the dialect puts behind every LIMIT.
+        text = re.sub(rf":{re.escape(name)}\b", compiled.render_literal_bindparam(bind), text)
+    return text
 
 
 def sql(statement: Executable) -> str:

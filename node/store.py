@@ -22,7 +22,7 @@ from node.database import Database, Mode, explained, open_database
 from node.digest import OriginDigest, origin_digest
 from node.errors import StoreDamaged, UsageError
 from node.ids import GENESIS_HASH, ID_BYTES, Hash, Incarnation, Minter, NodeId, OriginId, RowId, Seq, id_text
-from node.schema import alarm, meta, origin_head, origin_profile, quarantine, sql
+from node.schema import acknowledged, alarm, meta, origin_head, origin_profile, quarantine, sql
 from node.witness import DiskWitnessFile, Missing, Witness, WitnessFile
 
 
@@ -52,6 +52,16 @@ class OriginState:
 
 
 @dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """``quarantined`` commits of the origin are stored at the parent and not applied there."""
+
+    peer: NodeId
+    seq: Seq
+    quarantined: int
+    acknowledged_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Alarm:
     id: int
     raised_at: int
@@ -72,6 +82,11 @@ _SELECT_ALARMS = sql(sa.select(alarm.c.id, alarm.c.raised_at, alarm.c.code, alar
 _INSERT_PROFILE = sql(sa.insert(origin_profile).values({c.name: sa.bindparam(c.name) for c in origin_profile.columns}))
 _SELECT_PROFILES = sql(sa.select(*origin_profile.columns))
 _SELECT_QUARANTINED = sql(sa.select(quarantine.c.table_name, quarantine.c.row_id).where(quarantine.c.origin == sa.bindparam("origin")).distinct())
+_SELECT_ACKNOWLEDGED = sql(
+    sa.select(
+        acknowledged.c.origin, acknowledged.c.peer, acknowledged.c.seq, acknowledged.c.quarantined, acknowledged.c.acknowledged_at
+    ).order_by(acknowledged.c.acknowledged_at)
+)
 _HALT = sql(
     sa.update(origin_head)
     .where(origin_head.c.origin == sa.bindparam("which"))
@@ -326,3 +341,14 @@ class Store:
         with self.database.transaction() as connection:
             connection.execute(_HALT, {"which": origin, "code": code, "reason": detail})
             self._raise_alarm(code, origin, detail, self.clock.wall_ms())
+
+    def release(self, origin: OriginId) -> None:
+        """Take back a halt whose cause is gone. The alarm that it raised stays in the list."""
+        with self.database.transaction() as connection:
+            connection.execute(_HALT, {"which": origin, "code": "", "reason": ""})
+
+    def acknowledged(self) -> dict[OriginId, Acknowledgement]:
+        """What the parent has confirmed to have on its disk; the newest word where there were several parents."""
+        with explained(self.database.path):
+            rows = self.connection.execute(_SELECT_ACKNOWLEDGED).fetchall()
+        return {OriginId(row[0]): Acknowledgement(NodeId(row[1]), Seq(row[2]), int(row[3]), int(row[4])) for row in rows}

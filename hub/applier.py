@@ -1,0 +1,181 @@
+"""The group-commit applier: batches of all children, one transaction, one sync, then the answers (DESIGN 3).
+
+What is wrong with a batch's chain is refused unstored; everything else is stored and relayed, and applied or quarantined. Nothing is answered before the transaction
+is on the disk. Commits are stored verbatim, so that they can be relayed as their holder made them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from node import changelog
+from node.changelog import Commit, Head
+from node.codec import decode_batch
+from node.errors import CommitRefused, FrameRefused
+from node.ids import Hash, NodeId, OriginId
+from node.protocol.messages import BatchHeader
+from node.replay import Replay, RowKey, store_quarantine
+from node.schema import SCHEMA_VERSION, alarm, batch_signature, origin_head, sql
+from node.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A batch as it came from a child."""
+
+    via: NodeId
+    header: BatchHeader
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The batch is on the disk. ``commits`` were new to this store (fewer than the header's if some had come before)."""
+
+    head: Head
+    commits: int
+    rows: int
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The batch was not stored. ``fault`` tells whether the origin's chain is at fault, so that an alarm stays in the store."""
+
+    code: str
+    detail: str
+    fault: bool
+
+
+Outcome = Applied | Refused
+
+_INSERT_SIGNATURE = (
+    "INSERT INTO batch_signature (origin, seq, signer, signature) VALUES (?,?,?,?) ON CONFLICT DO NOTHING"
+)
+_SELECT_HALT = sql(sa.select(origin_head.c.halted).where(origin_head.c.origin == sa.bindparam("which")))
+_SET_HALT = sql(
+    sa.update(origin_head).where(origin_head.c.origin == sa.bindparam("which")).values(halted=sa.bindparam("code"), halted_detail=sa.bindparam("reason"))
+)
+_INSERT_ALARM = sql(sa.insert(alarm).values({name: sa.bindparam(name) for name in ("raised_at", "code", "origin", "detail")}))
+
+assert batch_signature.name == "batch_signature"
+
+
+class GroupApplier:
+    """Applies groups of batches to one store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def apply(self, works: Sequence[Work]) -> list[Outcome]:
+        """One outcome a batch, in order, all durable on return.
+
+        Raises ``StoreError`` (disk full, input or output error): then nothing of the group is stored and nothing may be
+        answered.
+        """
+        decoded = [_decode(work) for work in works]
+        now = self._store.clock.wall_ms()
+        with self._store.database.transaction():
+            group = _Group(self._store, now)
+            outcomes = [
+                group.refuse(work, item) if isinstance(item, Refused) else group.store(work, item) for work, item in zip(works, decoded, strict=True)
+            ]
+            group.finish(outcomes)
+        return group.outcomes
+
+
+def _decode(work: Work) -> list[Commit] | Refused:
+    try:
+        commits = decode_batch(work.header, work.payload)
+    except (FrameRefused, CommitRefused) as error:
+        return Refused(error.code, error.message, fault=error.code == "wrong_chain")
+    newest = max(commit.schema_version for commit in commits)
+    if newest > SCHEMA_VERSION:
+        return Refused("schema_newer", f"commits of schema version {newest} came, this parent knows {SCHEMA_VERSION}: upgrade it first", fault=False)
+    return commits
+
+
+class _Group:
+    """The state of one transaction."""
+
+    def __init__(self, store: Store, now: int) -> None:
+        self._store = store
+        self._connection = store.connection
+        self._now = now
+        self._heads: dict[OriginId, Head] = {}
+        self._held: dict[OriginId, set[RowKey]] = {}
+        self._stored: list[tuple[int, list[Commit]]] = []
+        self.outcomes: list[Outcome] = []
+
+    def refuse(self, work: Work, refusal: Refused) -> Outcome:
+        if refusal.fault:
+            self._mark(work.header.origin, refusal)
+        return refusal
+
+    def store(self, work: Work, commits: list[Commit]) -> Outcome:
+        """Put the new commits of a batch into the log and advance the head; applying comes afterwards, for the whole group."""
+        header = work.header
+        head = self._head(header.origin)
+        fresh = self._fresh(head, header, commits)
+        if isinstance(fresh, Refused):
+            return self.refuse(work, fresh)
+        if fresh:
+            changelog.store_commits(self._connection, fresh, self._now)
+            changelog.advance_head(self._connection, fresh[-1], own=False, via=work.via, received_at=self._now)
+            self._heads[header.origin] = fresh[-1].head
+            if header.signature:
+                self._connection.execute(_INSERT_SIGNATURE, (header.origin, header.seq, header.signer, header.signature))
+            self._stored.append((len(self._stored), fresh))
+            self._clear_mark(header.origin)
+        return Applied(header.head, len(fresh), 0, 0)
+
+    def _fresh(self, head: Head, header: BatchHeader, commits: list[Commit]) -> list[Commit] | Refused:
+        """The commits that this store lacks. A batch that came before is no error: an answer may have been lost."""
+        if header.previous == head:
+            return commits
+        if header.previous_seq > head.seq:
+            return Refused("gap", f"the batch starts after commit {header.previous_seq}, this parent has {head.seq}", fault=False)
+        last = min(header.seq, head.seq)
+        expected: Hash = header.previous_hash if last == header.previous_seq else commits[last - header.previous_seq - 1].hash
+        if changelog.hash_at(self._connection, header.origin, last) != expected:
+            return Refused("wrong_chain", f"another commit {last} of this origin is already stored here", fault=True)
+        return commits[last - header.previous_seq :]
+
+    def _head(self, origin: OriginId) -> Head:
+        head = self._heads.get(origin)
+        if head is None:
+            head = self._heads[origin] = changelog.head_of(self._connection, origin)
+            self._held[origin] = set(self._store.quarantined(origin))
+        return head
+
+    def finish(self, outcomes: list[Outcome]) -> None:
+        """Apply what was stored, in one go, and complete the outcomes with what could not be applied."""
+        replay = Replay(self._connection, self._held)
+        replay.apply(commit for _, commits in self._stored for commit in commits)
+        store_quarantine(self._connection, replay.quarantined, self._now)
+        held: dict[OriginId, list[int]] = {}
+        for entry in replay.quarantined:
+            held.setdefault(entry.commit.origin, []).append(entry.commit.seq)
+            if entry.reason != "behind_quarantine":
+                self._alarm("quarantined", entry.commit.origin, f"commit {entry.commit.seq} is stored and not applied: {entry.reason}, {entry.detail}")
+        for outcome in outcomes:
+            if isinstance(outcome, Applied):
+                first = outcome.head.seq - outcome.commits
+                count = sum(1 for seq in held.get(outcome.head.origin, ()) if first < seq <= outcome.head.seq)
+                outcome = Applied(outcome.head, outcome.commits, 0, count)
+            self.outcomes.append(outcome)
+
+    def _mark(self, origin: OriginId, refusal: Refused) -> None:
+        row = self._connection.execute(_SELECT_HALT, {"which": origin}).fetchone()
+        if row is None or row[0] != refusal.code:
+            self._connection.execute(_SET_HALT, {"which": origin, "code": refusal.code, "reason": refusal.detail})
+            self._alarm(refusal.code, origin, refusal.detail)
+
+    def _clear_mark(self, origin: OriginId) -> None:
+        self._connection.execute(_SET_HALT, {"which": origin, "code": "", "reason": ""})
+
+    def _alarm(self, code: str, origin: OriginId, detail: str) -> None:
+        self._connection.execute(_INSERT_ALARM, {"raised_at": self._now, "code": code, "origin": origin, "detail": detail})

@@ -1,0 +1,118 @@
+"""What the machines ask their shells to do. A shell performs actions in order; where an action has an answer, the shell feeds it back to the machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from node.changelog import Head
+from node.ids import OriginId
+from node.protocol.messages import BatchHeader, BatchNumber, Hello, Message
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The session is over. ``clean`` if both sides said Finish; else the link should be tried again."""
+
+    code: str
+    detail: str
+    clean: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something an operator must see."""
+
+    code: str
+    origin: OriginId | None
+    detail: str
+
+
+# --- child ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Locate:
+    """Find the parent's heads in our log; answer with ``ChildSession.located``."""
+
+    heads: tuple[Head, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Read and encode the next batch after this head; answer with ``ChildSession.loaded``."""
+
+    previous: Head
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAcknowledged:
+    """Write down that the parent has everything up to ``head``."""
+
+    head: Head
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeepTicket:
+    """Store the ticket durably before anything else is sent."""
+
+    ticket: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """This origin does not climb any more until somebody has looked: mark it, and alarm if it was not marked so before."""
+
+    origin: OriginId
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """This origin climbs: take back a mark that an earlier session left."""
+
+    origin: OriginId
+
+
+# --- parent --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """Say what we have of these origins and which of them this child may bring; answer with ``ParentSession.looked_up``."""
+
+    hello: Hello
+    own: tuple[Head, ...]
+    relayed: tuple[Head, ...]
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Check, store and apply a batch durably; answer with ``ParentSession.applied`` or ``ParentSession.refused``."""
+
+    batch: BatchNumber
+    header: BatchHeader
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MintTicket:
+    """Mint and store a ticket beside the one the child presented; answer with ``ParentSession.minted``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmTicket:
+    """The child has stored this ticket."""
+
+    ticket: bytes
+
+
+ChildAction = Send | Close | Alarm | Locate | Load | KeepAcknowledged | KeepTicket | Halt | Release
+ParentAction = Send | Close | Alarm | LookUp | Apply | MintTicket | ConfirmTicket

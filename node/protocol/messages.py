@@ -1,0 +1,136 @@
+"""The messages of a session, as our own types. ``node.wire`` turns them into protobuf and back; nothing else knows protobuf."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, NewType
+
+from node.changelog import Head
+from node.ids import Hash, Incarnation, NodeId, OriginId, Seq, UnitCode
+
+PROTOCOL_VERSION_MIN: Final = 1
+PROTOCOL_VERSION_MAX: Final = 1
+
+BatchNumber = NewType("BatchNumber", int)  # 1, 2, 3 ... in one session
+TicketVerdict = Literal["none_yet", "current", "previous", "stale"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    protocol_version_min: int
+    protocol_version_max: int
+    schema_version: int
+    node_id: NodeId
+    incarnation: Incarnation
+    reference_hash: bytes
+    ticket: bytes
+    unit_code: UnitCode
+    unit_valid_from: str
+    release: str
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    protocol_version: int
+    schema_version: int
+    node_id: NodeId
+    incarnation: Incarnation
+    reference_hash: bytes
+    ticket_verdict: TicketVerdict
+    release: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """Follows Hello and Welcome, in as many pieces as it takes; later a child announces new origins so, and is answered so."""
+
+    own: tuple[Head, ...]
+    relayed: tuple[Head, ...]
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BatchHeader:
+    """Consecutive commits of one origin: ``commits`` of them after ``previous`` up to ``head``; sizes in bytes."""
+
+    origin: OriginId
+    previous_seq: Seq
+    previous_hash: Hash
+    seq: Seq
+    hash: Hash
+    commits: int
+    raw_bytes: int
+    wire_bytes: int
+    signer: NodeId
+    signature: bytes
+
+    @property
+    def previous(self) -> Head:
+        return Head(self.origin, self.previous_seq, self.previous_hash)
+
+    @property
+    def head(self) -> Head:
+        return Head(self.origin, self.seq, self.hash)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFrame:
+    """A piece of a batch; the first one carries the header."""
+
+    batch: BatchNumber
+    header: BatchHeader | None
+    payload: bytes
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """Everything up to ``head`` is on the parent's disk. ``applied`` + ``quarantined`` = the batch's commits."""
+
+    batch: BatchNumber
+    head: Head
+    applied: int
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The parent takes nothing more of this origin in this session. ``batch`` is None if it was refused before any batch."""
+
+    origin: OriginId
+    code: str
+    detail: str
+    batch: BatchNumber | None
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """The child has sent everything it has, and all of it is acknowledged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    ticket: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TicketStored:
+    ticket: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The sender lives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The explicit end. A stream that ends without it was cut (RELIABILITY 0.5)."""
+
+    code: str
+    detail: str
+
+
+ChildMessage = Hello | Heads | BatchFrame | Drained | TicketStored | Heartbeat | Finish
+ParentMessage = Welcome | Heads | Acknowledge | Refuse | Ticket | Heartbeat | Finish
+Message = ChildMessage | ParentMessage

@@ -1,0 +1,248 @@
+"""The parent's side of a session: greet, say what we have, take batches in order, answer each exactly once.
+
+The machine decides what may be taken from this child; whether a batch is sound is decided where it is applied. An answer leaves only after the shell has
+reported the batch durable, and answers leave in the order in which batches came.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from node import limits
+from node.changelog import Head
+from node.errors import FrameRefused
+from node.ids import NodeId, OriginId
+from node.protocol.actions import Alarm, Apply, Close, ConfirmTicket, LookUp, MintTicket, ParentAction, Send
+from node.protocol.assembly import Assembly
+from node.protocol.child import pieces
+from node.protocol.messages import (
+    PROTOCOL_VERSION_MAX,
+    PROTOCOL_VERSION_MIN,
+    Acknowledge,
+    BatchFrame,
+    BatchHeader,
+    BatchNumber,
+    ChildMessage,
+    Drained,
+    Finish,
+    Heads,
+    Heartbeat,
+    Hello,
+    Refuse,
+    Ticket,
+    TicketStored,
+    Welcome,
+)
+from node.protocol.transitions import ParentState, parent_takes
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """The shell's answer to ``LookUp``: ``welcome`` as it should be sent, our heads, and what this child may not bring."""
+
+    welcome: Welcome
+    heads: tuple[Head, ...]
+    refused: tuple[Refuse, ...]
+
+
+class ParentSession:
+    """One session with one child."""
+
+    def __init__(self, now_ms: int) -> None:
+        self.state = ParentState.NEW
+        self.child: Hello | None = None
+        self._own: list[Head] = []
+        self._relayed: list[Head] = []
+        self._looking_up = False
+        self._assembly = Assembly()
+        self._positions: dict[OriginId, Head] = {}
+        self._refused: dict[OriginId, Refuse] = {}
+        self._under_way: dict[BatchNumber, BatchHeader] = {}
+        self._bytes_under_way = 0
+        self._started_ms = self._received_ms = self._sent_ms = now_ms
+        self._second_ms = now_ms
+        self._frames_this_second = 0
+
+    @property
+    def node_id(self) -> NodeId | None:
+        return None if self.child is None else self.child.node_id
+
+    # --- inputs ----------------------------------------------------------------------------------------------------
+
+    def receive(self, message: ChildMessage, now_ms: int) -> list[ParentAction]:
+        """A message from the child. Out of turn, or breaking a rule, it ends the session."""
+        if self.state is ParentState.CLOSED:
+            return []
+        self._received_ms = now_ms
+        if self._too_fast(now_ms):
+            return self._finish("too_many_frames", f"more than {limits.FRAMES_PER_SECOND_MAX} frames in one second")
+        if not parent_takes(self.state, message):
+            return self._finish("out_of_turn", f"{type(message).__name__} came in state {self.state.value}")
+        match message:
+            case Hello():
+                return self._hello(message)
+            case Heads():
+                return self._heads(message)
+            case BatchFrame():
+                return self._frame(message)
+            case Drained():
+                return self._drained()
+            case TicketStored():
+                return [ConfirmTicket(message.ticket)]
+            case Heartbeat():
+                return []
+            case Finish():
+                self.state = ParentState.CLOSED
+                return [Send(Finish(message.code, "")), Close(message.code, message.detail, clean=message.code == "done")]
+
+    def looked_up(self, answer: LookedUp, now_ms: int) -> list[ParentAction]:
+        """The answer to ``LookUp``."""
+        if self.state is ParentState.CLOSED:
+            return []
+        actions: list[ParentAction] = []
+        self._looking_up = False
+        self._sent_ms = now_ms
+        if self.state is ParentState.LOOKING_UP:
+            self.state = ParentState.STREAMING
+            actions.append(Send(answer.welcome))
+            if answer.welcome.ticket_verdict == "stale":
+                actions.append(Alarm("stale_ticket", None, f"node {self.node_id} does not know its last session: restored from an old copy, or cloned"))
+        for head in answer.heads:
+            self._positions.setdefault(head.origin, head)
+        actions += [Send(part) for part in pieces((), answer.heads)]
+        for refusal in answer.refused:
+            self._refused[refusal.origin] = refusal
+            actions.append(Send(refusal))
+        return actions
+
+    def applied(self, batch: BatchNumber, quarantined: int, now_ms: int) -> list[ParentAction]:
+        """The batch is on our disk; ``quarantined`` of its commits are stored and not applied."""
+        header = self._answered(batch)
+        if self.state is ParentState.CLOSED:
+            return []
+        self._sent_ms = now_ms
+        return [Send(Acknowledge(batch, header.head, header.commits - quarantined, quarantined))]
+
+    def refused(self, batch: BatchNumber, code: str, detail: str, now_ms: int) -> list[ParentAction]:
+        """The batch was not stored; its origin is not taken any more in this session."""
+        header = self._answered(batch)
+        if self.state is ParentState.CLOSED:
+            return []
+        self._sent_ms = now_ms
+        refusal = self._refused.setdefault(header.origin, Refuse(header.origin, code, detail, None))
+        return [Send(Refuse(header.origin, refusal.code, refusal.detail, batch))]
+
+    def minted(self, ticket: bytes, now_ms: int) -> list[ParentAction]:
+        """The answer to ``MintTicket``."""
+        if self.state is ParentState.CLOSED:
+            return []
+        self._sent_ms = now_ms
+        return [Send(Ticket(ticket))]
+
+    def violated(self, code: str, detail: str) -> list[ParentAction]:
+        """The transport met something that is no message of ours."""
+        return [] if self.state is ParentState.CLOSED else self._finish(code, detail)
+
+    def tick(self, now_ms: int) -> list[ParentAction]:
+        """Deadlines and heartbeats; ``now_ms`` is monotonic."""
+        if self.state is ParentState.CLOSED:
+            return []
+        if self.state in (ParentState.NEW, ParentState.GREETED) and now_ms - self._started_ms > limits.HELLO_TIMEOUT_MS:
+            return self._finish("hello_timeout", "no complete Hello came in time")
+        if now_ms - self._received_ms > limits.IDLE_TIMEOUT_MS:
+            return self._finish("idle_timeout", "nothing was heard from the child")
+        interval = limits.BUSY_HEARTBEAT_INTERVAL_MS if self._under_way or self._looking_up else limits.HEARTBEAT_INTERVAL_MS
+        if now_ms - self._sent_ms >= interval:
+            self._sent_ms = now_ms
+            return [Send(Heartbeat())]
+        return []
+
+    def stop(self, code: str, detail: str = "") -> list[ParentAction]:
+        """End the session from our side, for example at shutdown."""
+        return [] if self.state is ParentState.CLOSED else self._finish(code, detail)
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _too_fast(self, now_ms: int) -> bool:
+        if now_ms - self._second_ms >= 1_000:
+            self._second_ms, self._frames_this_second = now_ms, 0
+        self._frames_this_second += 1
+        return self._frames_this_second > limits.FRAMES_PER_SECOND_MAX
+
+    def _hello(self, message: Hello) -> list[ParentAction]:
+        self.child = message
+        if message.protocol_version_min > PROTOCOL_VERSION_MAX or message.protocol_version_max < PROTOCOL_VERSION_MIN:
+            return self._finish(
+                "protocol_version",
+                f"this parent speaks protocol versions {PROTOCOL_VERSION_MIN} to {PROTOCOL_VERSION_MAX}, "
+                f"the child {message.protocol_version_min} to {message.protocol_version_max}",
+            )
+        self.state = ParentState.GREETED
+        return []
+
+    def _heads(self, message: Heads) -> list[ParentAction]:
+        assert self.child is not None
+        if self._looking_up:
+            return self._finish("out_of_turn", "heads came while the last ones were looked up")
+        self._own += message.own
+        self._relayed += message.relayed
+        if len(self._own) + len(self._relayed) + len(self._positions) > limits.HEADS_MAX:
+            return self._finish("oversized", f"more than {limits.HEADS_MAX} origins in one session")
+        if not message.last:
+            return []
+        first = self.state is ParentState.GREETED
+        if first:
+            self.state = ParentState.LOOKING_UP
+        action = LookUp(self.child, tuple(self._own), tuple(self._relayed), first)
+        self._own, self._relayed, self._looking_up = [], [], True
+        return [action]
+
+    def _frame(self, frame: BatchFrame) -> list[ParentAction]:
+        try:
+            complete = self._assembly.add(frame)
+        except FrameRefused as error:
+            return self._finish(error.code, error.message)
+        if complete is None:
+            return []
+        header, payload = complete
+        if len(self._under_way) >= limits.WINDOW_BATCHES_MAX or self._bytes_under_way > limits.WINDOW_BYTES_MAX:
+            return self._finish("window", f"more than {limits.WINDOW_BATCHES_MAX} batches are unacknowledged")
+        self._under_way[frame.batch] = header
+        self._bytes_under_way += header.wire_bytes
+        refusal = self._refusal(header)
+        if refusal is None:
+            self._positions[header.origin] = header.head
+        # What is refused here goes the same way as what is applied, so that answers keep the order of the batches.
+        return [Apply(frame.batch, header, payload if refusal is None else b"")]
+
+    def _refusal(self, header: BatchHeader) -> Refuse | None:
+        known = self._refused.get(header.origin)
+        if known is not None:
+            return known
+        position = self._positions.get(header.origin)
+        if position is None:
+            refusal = Refuse(header.origin, "not_enrolled", "this origin was not announced in this session", None)
+        elif header.previous != position:
+            refusal = Refuse(header.origin, "gap", f"a batch starts after commit {header.previous_seq}, expected was {position.seq}", None)
+        else:
+            return None
+        self._refused[header.origin] = refusal
+        return refusal
+
+    def refusal_of(self, origin: OriginId) -> Refuse | None:
+        """Why batches of this origin are not taken in this session; None if they are."""
+        return self._refused.get(origin)
+
+    def _answered(self, batch: BatchNumber) -> BatchHeader:
+        header = self._under_way.pop(batch)
+        self._bytes_under_way -= header.wire_bytes
+        return header
+
+    def _drained(self) -> list[ParentAction]:
+        if self._under_way:
+            return self._finish("out_of_turn", "Drained came while batches were unacknowledged")
+        return [MintTicket()]
+
+    def _finish(self, code: str, detail: str) -> list[ParentAction]:
+        self.state = ParentState.CLOSED
+        return [Send(Finish(code, detail)), Close(code, detail, clean=False)]

@@ -1,0 +1,71 @@
+"""The states of both sides of a session and which message each state takes, as a table.
+
+A message that the table does not list for the present state breaks the protocol: the session is finished with the code ``out_of_turn``.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+from node.protocol.messages import (
+    Acknowledge,
+    BatchFrame,
+    ChildMessage,
+    Drained,
+    Finish,
+    Heads,
+    Heartbeat,
+    Hello,
+    Message,
+    ParentMessage,
+    Refuse,
+    Ticket,
+    TicketStored,
+    Welcome,
+)
+
+
+class ChildState(enum.Enum):
+    NEW = "new"
+    GREETED = "greeted"  # Hello and Heads sent
+    WELCOMED = "welcomed"  # Welcome received, the parent's heads not all yet
+    LOCATING = "locating"  # the store compares heads
+    STREAMING = "streaming"
+    FINISHING = "finishing"  # Finish sent, the parent's not yet here
+    CLOSED = "closed"
+
+
+class ParentState(enum.Enum):
+    NEW = "new"
+    GREETED = "greeted"  # Hello received, the child's heads not all yet
+    LOOKING_UP = "looking_up"  # the store collects its heads
+    STREAMING = "streaming"
+    CLOSED = "closed"
+
+
+CHILD_TAKES: Final[dict[ChildState, frozenset[type[ParentMessage]]]] = {
+    ChildState.NEW: frozenset(),
+    ChildState.GREETED: frozenset({Welcome, Heartbeat, Finish}),
+    ChildState.WELCOMED: frozenset({Heads, Heartbeat, Finish}),
+    ChildState.LOCATING: frozenset({Heartbeat, Finish}),
+    ChildState.STREAMING: frozenset({Heads, Acknowledge, Refuse, Ticket, Heartbeat, Finish}),
+    ChildState.FINISHING: frozenset({Heads, Acknowledge, Refuse, Ticket, Heartbeat, Finish}),
+    ChildState.CLOSED: frozenset(),
+}
+
+PARENT_TAKES: Final[dict[ParentState, frozenset[type[ChildMessage]]]] = {
+    ParentState.NEW: frozenset({Hello, Finish}),
+    ParentState.GREETED: frozenset({Heads, Heartbeat, Finish}),
+    ParentState.LOOKING_UP: frozenset({Heartbeat, Finish}),
+    ParentState.STREAMING: frozenset({Heads, BatchFrame, Drained, TicketStored, Heartbeat, Finish}),
+    ParentState.CLOSED: frozenset(),
+}
+
+
+def child_takes(state: ChildState, message: Message) -> bool:
+    return type(message) in CHILD_TAKES[state]
+
+
+def parent_takes(state: ParentState, message: Message) -> bool:
+    return type(message) in PARENT_TAKES[state]

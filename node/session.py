@@ -1,0 +1,138 @@
+"""The child's shell around ``ChildSession``: performs its actions on a store. Synchronous, so that the simulator runs the same code as the uplink."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from node import tickets
+from node.changelog import Head
+from node.codec import encode_batch
+from node.ids import Hash, OriginId, UnitCode
+from node.protocol.actions import Alarm, ChildAction, Close, Halt, KeepAcknowledged, KeepTicket, Load, Locate, Release, Send
+from node.protocol.child import ChildSession
+from node.protocol.messages import PROTOCOL_VERSION_MAX, PROTOCOL_VERSION_MIN, Hello, Message, ParentMessage
+from node.protocol.transitions import ChildState
+from node.schema import SCHEMA_VERSION
+from node.store import Store
+
+_UPSERT_ACKNOWLEDGED = (
+    "INSERT INTO acknowledged (peer, origin, seq, hash, quarantined, acknowledged_at) "
+    "VALUES (:peer, :origin, :seq, :hash, :quarantined, :acknowledged_at) "
+    "ON CONFLICT (peer, origin) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, "
+    "quarantined = acknowledged.quarantined + excluded.quarantined, acknowledged_at = excluded.acknowledged_at"
+)
+
+
+class ChildEndpoint:
+    """One session with the parent. ``outbox`` fills with messages to send, in order; ``closed`` is set when it is over."""
+
+    def __init__(self, store: Store, *, follow: bool, release: str) -> None:
+        self._store = store
+        self._release = release
+        self.session = ChildSession(follow=follow)
+        self.outbox: deque[Message] = deque()
+        self.closed: Close | None = None
+
+    def start(self) -> None:
+        """Say Hello with the heads as they stand now."""
+        store = self._store
+        own, relayed = self._heads()
+        profiles = store.profiles()
+        profile = next((profiles[head.origin] for head in own if head.origin in profiles), None)
+        with store.database.snapshot() as connection:
+            ticket = tickets.newest(connection, tickets.PARENT)
+        hello = Hello(
+            protocol_version_min=PROTOCOL_VERSION_MIN,
+            protocol_version_max=PROTOCOL_VERSION_MAX,
+            schema_version=SCHEMA_VERSION,
+            node_id=store.node_id,
+            incarnation=store.incarnation,
+            reference_hash=b"",
+            ticket=ticket,
+            unit_code=UnitCode(profile.unit_code if profile else ""),
+            unit_valid_from=profile.unit_valid_from if profile else "",
+            release=self._release,
+        )
+        self._perform(self.session.start(hello, own, relayed, self._now()))
+
+    def receive(self, message: ParentMessage) -> None:
+        self._perform(self.session.receive(message, self._now()))
+
+    def advanced(self) -> None:
+        """The store may have newer heads: send them on."""
+        own, relayed = self._heads()
+        self._perform(self.session.advanced(own, relayed, self._now()))
+
+    def tick(self) -> None:
+        self._perform(self.session.tick(self._now()))
+
+    def stop(self, code: str) -> None:
+        self._perform(self.session.stop(code))
+
+    def link_lost(self) -> None:
+        """The stream ended without Finish."""
+        if self.closed is None:
+            self.closed = Close("link_lost", "the link to the parent was cut", clean=False)
+
+    def _now(self) -> int:
+        return self._store.clock.monotonic_ms()
+
+    def _heads(self) -> tuple[list[Head], list[Head]]:
+        states = self._store.states()
+        return [state.head for state in states if state.own], [state.head for state in states if not state.own]
+
+    def _perform(self, actions: list[ChildAction]) -> None:
+        queue = deque(actions)
+        while queue:
+            action = queue.popleft()
+            match action:
+                case Send():
+                    self.outbox.append(action.message)
+                case Load():
+                    queue.extend(self._load(action.previous))
+                case Locate():
+                    found: dict[OriginId, Hash | None] = {head.origin: self._store.hash_at(head.origin, head.seq) for head in action.heads}
+                    was = self.session.state
+                    queue.extend(self.session.located(found, self._now()))
+                    if was is ChildState.LOCATING:  # what came while the session opened
+                        queue.extend(self.session.advanced(*self._heads(), self._now()))
+                case KeepAcknowledged():
+                    self._keep_acknowledged(action.head, action.quarantined)
+                case KeepTicket():
+                    with self._store.database.transaction() as connection:
+                        tickets.keep(connection, tickets.PARENT, action.ticket, beside=tickets.newest(connection, tickets.PARENT))
+                case Halt():
+                    self._halt(action)
+                case Release():
+                    if any(state.halted for state in self._store.states() if state.head.origin == action.origin):
+                        self._store.release(action.origin)
+                case Alarm():
+                    self._store.raise_alarm(action.code, action.origin, action.detail)
+                case Close():
+                    self.closed = action
+
+    def _load(self, previous: Head) -> list[ChildAction]:
+        commits = self._store.read_commits(previous.origin, previous.seq)
+        if not commits or commits[0].seq != previous.seq + 1:
+            return self.session.loaded(None, b"", self._now())
+        header, payload = encode_batch(previous, commits, signer=self._store.node_id)
+        return self.session.loaded(header, payload, self._now())
+
+    def _keep_acknowledged(self, head: Head, quarantined: int) -> None:
+        with self._store.database.transaction() as connection:
+            connection.execute(
+                _UPSERT_ACKNOWLEDGED,
+                {
+                    "peer": self.session.parent.node_id if self.session.parent else "",
+                    "origin": head.origin,
+                    "seq": head.seq,
+                    "hash": head.hash,
+                    "quarantined": quarantined,
+                    "acknowledged_at": self._store.clock.wall_ms(),
+                },
+            )
+
+    def _halt(self, action: Halt) -> None:
+        state = next((state for state in self._store.states() if state.head.origin == action.origin), None)
+        if state is not None and state.halted != action.code:
+            self._store.halt(action.origin, action.code, action.detail)
