@@ -8,16 +8,18 @@ from __future__ import annotations
 import random
 from collections import deque
 from dataclasses import dataclass
+from typing import cast
 
 from hub.applier import Applied, GroupApplier, Refused, Work
 from node import limits, tickets
 from node.changelog import Head
 from node.ids import GENESIS_HASH, NodeId, Seq
 from node.protocol.actions import Alarm, Apply, Close, ConfirmTicket, LookUp, MintTicket, ParentAction, Send
-from node.protocol.messages import PROTOCOL_VERSION_MAX, BatchNumber, ChildMessage, Message, Refuse, TicketVerdict, Welcome
+from node.protocol.messages import PROTOCOL_VERSION_MAX, BatchNumber, ChildMessage, Message, ParentMessage, Refuse, TicketVerdict, Welcome
 from node.protocol.parent import LookedUp, ParentSession
 from node.schema import SCHEMA_VERSION
 from node.store import OriginState, Store
+from node.wire import decode_request, encode_response
 
 
 @dataclass(slots=True)
@@ -95,8 +97,8 @@ class ParentEndpoint:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._now_ms = hub.store.clock.monotonic_ms()
-        self.session = ParentSession(self._now_ms)
+        self.opened_ms = hub.store.clock.monotonic_ms()
+        self.session = ParentSession(self.opened_ms)
         self.outbox: deque[Message] = deque()
         self.closed: Close | None = None
 
@@ -106,6 +108,16 @@ class ParentEndpoint:
 
     def receive(self, message: ChildMessage) -> None:
         self._perform(self.session.receive(message, self._now()))
+
+    def receive_frame(self, frame: bytes) -> None:
+        """Raises ``FrameRefused``."""
+        self.receive(decode_request(frame))
+
+    def encode(self, message: Message) -> bytes:
+        return encode_response(cast(ParentMessage, message))
+
+    def wake(self) -> None:
+        """Answers may lie in the outbox; nothing else to do."""
 
     def violated(self, code: str, detail: str) -> None:
         self._perform(self.session.violated(code, detail))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import cast
 
 from node import tickets
 from node.changelog import Head
@@ -10,10 +11,18 @@ from node.codec import encode_batch
 from node.ids import Hash, OriginId, UnitCode
 from node.protocol.actions import Alarm, ChildAction, Close, Halt, KeepAcknowledged, KeepTicket, Load, Locate, Release, Send
 from node.protocol.child import ChildSession
-from node.protocol.messages import PROTOCOL_VERSION_MAX, PROTOCOL_VERSION_MIN, Hello, Message, ParentMessage
+from node.protocol.messages import (
+    PROTOCOL_VERSION_MAX,
+    PROTOCOL_VERSION_MIN,
+    ChildMessage,
+    Hello,
+    Message,
+    ParentMessage,
+)
 from node.protocol.transitions import ChildState
 from node.schema import SCHEMA_VERSION
 from node.store import Store
+from node.wire import decode_response, encode_request
 
 _UPSERT_ACKNOWLEDGED = (
     "INSERT INTO acknowledged (peer, origin, seq, hash, quarantined, acknowledged_at) "
@@ -32,6 +41,11 @@ class ChildEndpoint:
         self.session = ChildSession(follow=follow)
         self.outbox: deque[Message] = deque()
         self.closed: Close | None = None
+
+    @property
+    def opened(self) -> bool:
+        """The parent has welcomed us in this session."""
+        return self.session.parent is not None
 
     def start(self) -> None:
         """Say Hello with the heads as they stand now."""
@@ -57,6 +71,24 @@ class ChildEndpoint:
 
     def receive(self, message: ParentMessage) -> None:
         self._perform(self.session.receive(message, self._now()))
+
+    def receive_frame(self, frame: bytes) -> None:
+        """Raises ``FrameRefused``."""
+        self.receive(decode_response(frame))
+
+    def encode(self, message: Message) -> bytes:
+        return encode_request(cast(ChildMessage, message))
+
+    def violated(self, code: str, detail: str) -> None:
+        """The parent sent something that is no message of ours."""
+        self._perform(self.session.violated(code, detail))
+
+    def wake(self) -> None:
+        """There may be news in the store: begin, or send on what is new."""
+        if self.session.state is ChildState.NEW:
+            self.start()
+        else:
+            self.advanced()
 
     def advanced(self) -> None:
         """The store may have newer heads: send them on."""

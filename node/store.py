@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import sqlalchemy as sa
 
@@ -87,6 +88,7 @@ _SELECT_ACKNOWLEDGED = sql(
         acknowledged.c.origin, acknowledged.c.peer, acknowledged.c.seq, acknowledged.c.quarantined, acknowledged.c.acknowledged_at
     ).order_by(acknowledged.c.acknowledged_at)
 )
+_COUNT_QUARANTINED = "SELECT count(*) FROM (SELECT DISTINCT origin, table_name, row_id FROM quarantine)"
 _HALT = sql(
     sa.update(origin_head)
     .where(origin_head.c.origin == sa.bindparam("which"))
@@ -288,6 +290,11 @@ class Store:
                 for row in self.connection.execute(_SELECT_STATES)
             ]
 
+    def data_version(self) -> int:
+        """Changes when another connection has committed to the file."""
+        with explained(self.database.path):
+            return int(cast(int, self.connection.pragma("data_version")))
+
     def head(self, origin: OriginId) -> Head:
         with explained(self.database.path):
             return changelog.head_of(self.connection, origin)
@@ -314,6 +321,18 @@ class Store:
         """Keys (table, row id) that are held back; ('', b'') stands for the whole origin."""
         with explained(self.database.path):
             return frozenset((str(row[0]), RowId(row[1])) for row in self.connection.execute(_SELECT_QUARANTINED, {"origin": origin}))
+
+    def quarantined_rows(self) -> int:
+        """How many row keys are held back, all origins together."""
+        with explained(self.database.path):
+            row = self.connection.execute(_COUNT_QUARANTINED).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def size_bytes(self) -> int:
+        """Size of the database file, its write-ahead log not included."""
+        with explained(self.database.path):
+            return int(cast(int, self.connection.pragma("page_count"))) * int(cast(int, self.connection.pragma("page_size")))
 
     def digest(self, origin: OriginId) -> OriginDigest:
         """Digest of an origin's rows as they stand now, quarantined rows left out."""

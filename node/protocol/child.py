@@ -190,6 +190,10 @@ class ChildSession:
             actions.append(Send(Heartbeat()))
         return actions
 
+    def violated(self, code: str, detail: str) -> list[ChildAction]:
+        """The transport met something that is no message of ours."""
+        return [] if self.state is ChildState.CLOSED else self._finish(code, detail)
+
     def stop(self, code: str) -> list[ChildAction]:
         """End the session in good order, for example at shutdown."""
         if self.state in (ChildState.NEW, ChildState.CLOSED, ChildState.FINISHING):

@@ -1,0 +1,311 @@
+"""Messages to frames and back: the only module that knows both protobuf and our own types.
+
+Decoding checks size before parsing and the form of every field after it; unknown fields are ignored, so that a newer peer may say more. Errors are
+``FrameRefused`` with a code from a small closed set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from google.protobuf.message import DecodeError
+
+from dansync.sync.v1 import sync_pb2
+from node import limits
+from node.changelog import Head
+from node.errors import FrameRefused
+from node.ids import HASH_BYTES, ID_BYTES, Hash, Incarnation, NodeId, OriginId, Seq, UnitCode
+from node.protocol.messages import (
+    Acknowledge,
+    BatchFrame,
+    BatchHeader,
+    BatchNumber,
+    ChildMessage,
+    Drained,
+    Finish,
+    Heads,
+    Heartbeat,
+    Hello,
+    ParentMessage,
+    Refuse,
+    Ticket,
+    TicketStored,
+    TicketVerdict,
+    Welcome,
+)
+
+SYNC_METHOD: Final = "/dansync.sync.v1.SyncService/Sync"
+
+_VERDICTS: Final[dict[TicketVerdict, sync_pb2.TicketVerdict]] = {
+    "none_yet": sync_pb2.TICKET_VERDICT_NONE_YET,
+    "current": sync_pb2.TICKET_VERDICT_CURRENT,
+    "previous": sync_pb2.TICKET_VERDICT_PREVIOUS,
+    "stale": sync_pb2.TICKET_VERDICT_STALE,
+}
+_VERDICT_OF: Final = {number: verdict for verdict, number in _VERDICTS.items()}
+_SEQ_MAX: Final = (1 << 63) - 1  # SQLite's integers are signed
+_TICKET_BYTES_MAX: Final = 64
+_SIGNATURE_BYTES_MAX: Final = 512
+_REFERENCE_BYTES: Final = (0, HASH_BYTES)
+
+
+# --- encoding --------------------------------------------------------------------------------------------------------
+
+
+def encode_request(message: ChildMessage) -> bytes:
+    """One frame from the child."""
+    frame = sync_pb2.SyncRequest()
+    match message:
+        case Hello():
+            frame.hello.protocol_version_min = message.protocol_version_min
+            frame.hello.protocol_version_max = message.protocol_version_max
+            frame.hello.schema_version = message.schema_version
+            frame.hello.node_id = message.node_id
+            frame.hello.incarnation = message.incarnation
+            frame.hello.reference_hash = message.reference_hash
+            frame.hello.ticket = message.ticket
+            frame.hello.unit.code = message.unit_code
+            frame.hello.unit.valid_from = message.unit_valid_from
+            frame.hello.release = message.release
+        case Heads():
+            _write_heads(frame.heads, message)
+        case BatchFrame():
+            _write_batch(frame.batch, message)
+        case Drained():
+            frame.drained.SetInParent()
+        case TicketStored():
+            frame.ticket_stored.ticket = message.ticket
+        case Heartbeat():
+            frame.heartbeat.SetInParent()
+        case Finish():
+            frame.finish.SetInParent()
+            frame.finish.code = message.code
+            frame.finish.detail = _cut(message.detail)
+    return _checked(frame.SerializeToString())
+
+
+def encode_response(message: ParentMessage) -> bytes:
+    """One frame from the parent."""
+    frame = sync_pb2.SyncResponse()
+    match message:
+        case Welcome():
+            frame.welcome.protocol_version = message.protocol_version
+            frame.welcome.schema_version = message.schema_version
+            frame.welcome.node_id = message.node_id
+            frame.welcome.incarnation = message.incarnation
+            frame.welcome.reference_hash = message.reference_hash
+            frame.welcome.ticket_verdict = _VERDICTS[message.ticket_verdict]
+            frame.welcome.release = message.release
+        case Heads():
+            _write_heads(frame.heads, message)
+        case Acknowledge():
+            frame.acknowledge.batch = message.batch
+            _write_head(frame.acknowledge.head, message.head)
+            frame.acknowledge.applied = message.applied
+            frame.acknowledge.quarantined = message.quarantined
+        case Refuse():
+            frame.refuse.origin = message.origin
+            frame.refuse.code = message.code
+            frame.refuse.detail = _cut(message.detail)
+            frame.refuse.batch = message.batch or 0
+        case Ticket():
+            frame.ticket.ticket = message.ticket
+        case Heartbeat():
+            frame.heartbeat.SetInParent()
+        case Finish():
+            frame.finish.SetInParent()
+            frame.finish.code = message.code
+            frame.finish.detail = _cut(message.detail)
+    return _checked(frame.SerializeToString())
+
+
+def _checked(frame: bytes) -> bytes:
+    assert len(frame) <= limits.FRAME_BYTES_MAX, "our own frame is too large"
+    return frame
+
+
+def _cut(text: str) -> str:
+    """A detail may quote the world; it is shortened to its limit, never refused."""
+    return text.encode()[: limits.TEXT_FIELD_BYTES_MAX].decode(errors="ignore")
+
+
+def _write_head(target: sync_pb2.Head, head: Head) -> None:
+    target.origin = head.origin
+    target.seq = head.seq
+    target.hash = head.hash
+
+
+def _write_heads(target: sync_pb2.Heads, message: Heads) -> None:
+    target.SetInParent()
+    for head in message.own:
+        _write_head(target.own.add(), head)
+    for head in message.relayed:
+        _write_head(target.relayed.add(), head)
+    target.last = message.last
+
+
+def _write_batch(target: sync_pb2.BatchFrame, message: BatchFrame) -> None:
+    target.batch = message.batch
+    target.payload = message.payload
+    target.last = message.last
+    header = message.header
+    if header is not None:
+        target.header.origin = header.origin
+        target.header.previous_seq = header.previous_seq
+        target.header.previous_hash = header.previous_hash
+        target.header.seq = header.seq
+        target.header.hash = header.hash
+        target.header.commits = header.commits
+        target.header.raw_bytes = header.raw_bytes
+        target.header.wire_bytes = header.wire_bytes
+        target.header.signer = header.signer
+        target.header.signature = header.signature
+
+
+# --- decoding --------------------------------------------------------------------------------------------------------
+
+
+def decode_request(data: bytes) -> ChildMessage:
+    """A frame from a child. Raises ``FrameRefused`` with code ``oversized`` or ``malformed``."""
+    frame = sync_pb2.SyncRequest()
+    _parse(frame.ParseFromString, data)
+    match frame.WhichOneof("frame"):
+        case "hello":
+            hello = frame.hello
+            return Hello(
+                protocol_version_min=hello.protocol_version_min,
+                protocol_version_max=hello.protocol_version_max,
+                schema_version=hello.schema_version,
+                node_id=NodeId(_text(hello.node_id, "node_id", required=True)),
+                incarnation=Incarnation(_bytes(hello.incarnation, (ID_BYTES,), "incarnation")),
+                reference_hash=_bytes(hello.reference_hash, _REFERENCE_BYTES, "reference_hash"),
+                ticket=_at_most(hello.ticket, _TICKET_BYTES_MAX, "ticket"),
+                unit_code=UnitCode(_text(hello.unit.code, "unit")),
+                unit_valid_from=_text(hello.unit.valid_from, "unit"),
+                release=_text(hello.release, "release"),
+            )
+        case "heads":
+            return _read_heads(frame.heads)
+        case "batch":
+            return _read_batch(frame.batch)
+        case "drained":
+            return Drained()
+        case "ticket_stored":
+            return TicketStored(_at_most(frame.ticket_stored.ticket, _TICKET_BYTES_MAX, "ticket"))
+        case "heartbeat":
+            return Heartbeat()
+        case "finish":
+            return Finish(_text(frame.finish.code, "code"), _text(frame.finish.detail, "detail"))
+        case _:
+            raise FrameRefused("malformed", "A frame carries no message that this release knows.")
+
+
+def decode_response(data: bytes) -> ParentMessage:
+    """A frame from a parent. Raises ``FrameRefused`` with code ``oversized`` or ``malformed``."""
+    frame = sync_pb2.SyncResponse()
+    _parse(frame.ParseFromString, data)
+    match frame.WhichOneof("frame"):
+        case "welcome":
+            welcome = frame.welcome
+            verdict = _VERDICT_OF.get(welcome.ticket_verdict)
+            if verdict is None:
+                raise FrameRefused("malformed", "The parent's word on the ticket is not known.")
+            return Welcome(
+                protocol_version=welcome.protocol_version,
+                schema_version=welcome.schema_version,
+                node_id=NodeId(_text(welcome.node_id, "node_id", required=True)),
+                incarnation=Incarnation(_bytes(welcome.incarnation, (ID_BYTES,), "incarnation")),
+                reference_hash=_bytes(welcome.reference_hash, _REFERENCE_BYTES, "reference_hash"),
+                ticket_verdict=verdict,
+                release=_text(welcome.release, "release"),
+            )
+        case "heads":
+            return _read_heads(frame.heads)
+        case "acknowledge":
+            message = frame.acknowledge
+            return Acknowledge(
+                BatchNumber(message.batch), _read_head(message.head), message.applied, message.quarantined
+            )
+        case "refuse":
+            refuse = frame.refuse
+            return Refuse(
+                OriginId(_bytes(refuse.origin, (ID_BYTES,), "origin")),
+                _text(refuse.code, "code"),
+                _text(refuse.detail, "detail"),
+                BatchNumber(refuse.batch) if refuse.batch else None,
+            )
+        case "ticket":
+            return Ticket(_at_most(frame.ticket.ticket, _TICKET_BYTES_MAX, "ticket"))
+        case "heartbeat":
+            return Heartbeat()
+        case "finish":
+            return Finish(_text(frame.finish.code, "code"), _text(frame.finish.detail, "detail"))
+        case _:
+            raise FrameRefused("malformed", "A frame carries no message that this release knows.")
+
+
+def _parse(parse: Callable[[bytes], int], data: bytes) -> None:
+    if len(data) > limits.FRAME_BYTES_MAX:
+        raise FrameRefused("oversized", f"A frame has {len(data)} bytes; the limit is {limits.FRAME_BYTES_MAX}.")
+    try:
+        parse(data)
+    except (DecodeError, RecursionError, ValueError) as error:
+        raise FrameRefused("malformed", "A frame cannot be read.") from error
+
+
+def _read_head(head: sync_pb2.Head) -> Head:
+    if head.seq > _SEQ_MAX:
+        raise FrameRefused("malformed", "A sequence number is beyond its range.")
+    return Head(
+        OriginId(_bytes(head.origin, (ID_BYTES,), "origin")),
+        Seq(head.seq),
+        Hash(_bytes(head.hash, (HASH_BYTES,), "hash")),
+    )
+
+
+def _read_heads(heads: sync_pb2.Heads) -> Heads:
+    if len(heads.own) + len(heads.relayed) > limits.HEADS_PER_FRAME_MAX:
+        raise FrameRefused("oversized", "A frame names too many heads.")
+    return Heads(tuple(map(_read_head, heads.own)), tuple(map(_read_head, heads.relayed)), heads.last)
+
+
+def _read_batch(frame: sync_pb2.BatchFrame) -> BatchFrame:
+    header: BatchHeader | None = None
+    if frame.HasField("header"):
+        value = frame.header
+        if value.seq > _SEQ_MAX or value.previous_seq > _SEQ_MAX:
+            raise FrameRefused("malformed", "A sequence number is beyond its range.")
+        header = BatchHeader(
+            origin=OriginId(_bytes(value.origin, (ID_BYTES,), "origin")),
+            previous_seq=Seq(value.previous_seq),
+            previous_hash=Hash(_bytes(value.previous_hash, (HASH_BYTES,), "hash")),
+            seq=Seq(value.seq),
+            hash=Hash(_bytes(value.hash, (HASH_BYTES,), "hash")),
+            commits=value.commits,
+            raw_bytes=value.raw_bytes,
+            wire_bytes=value.wire_bytes,
+            signer=NodeId(_text(value.signer, "signer")),
+            signature=_at_most(value.signature, _SIGNATURE_BYTES_MAX, "signature"),
+        )
+    return BatchFrame(BatchNumber(frame.batch), header, frame.payload, frame.last)
+
+
+def _bytes(value: bytes, sizes: tuple[int, ...], name: str) -> bytes:
+    if len(value) not in sizes:
+        raise FrameRefused("malformed", f"The field {name} has {len(value)} bytes.")
+    return value
+
+
+def _at_most(value: bytes, size: int, name: str) -> bytes:
+    if len(value) > size:
+        raise FrameRefused("oversized", f"The field {name} has {len(value)} bytes; the limit is {size}.")
+    return value
+
+
+def _text(value: str, name: str, *, required: bool = False) -> str:
+    if len(value.encode()) > limits.TEXT_FIELD_BYTES_MAX:
+        raise FrameRefused("oversized", f"The field {name} is longer than {limits.TEXT_FIELD_BYTES_MAX} bytes.")
+    if required and not value:
+        raise FrameRefused("malformed", f"The field {name} is empty.")
+    return value

@@ -1,0 +1,92 @@
+"""The folder of a node and its settings file ``node.toml``.
+
+A node is one folder: ``store.db`` (and its witness beside it), ``node.toml``, a lock that keeps a second daemon out, and what imports rejected.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from node.errors import UsageError
+from node.ids import NodeId
+
+SETTINGS_NAME: Final = "node.toml"
+STORE_NAME: Final = "store.db"
+LOCK_NAME: Final = "daemon.lock"
+REJECTED_NAME: Final = "rejected.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """``parent_address``, ``listen`` and ``metrics_listen`` are ``host:port`` or empty: no parent, no children, no metrics."""
+
+    folder: Path
+    node_id: NodeId
+    parent_address: str = ""
+    listen: str = ""
+    metrics_listen: str = ""
+
+    @property
+    def store_path(self) -> Path:
+        return self.folder / STORE_NAME
+
+    @property
+    def lock_path(self) -> Path:
+        return self.folder / LOCK_NAME
+
+    @property
+    def rejected_path(self) -> Path:
+        return self.folder / REJECTED_NAME
+
+
+_KEYS: Final = {"node_id", "parent_address", "listen", "metrics_listen"}
+
+
+def load_config(folder: Path) -> NodeConfig:
+    """Read ``node.toml``. Raises ``UsageError`` if it is missing or has something in it that nobody knows."""
+    path = folder / SETTINGS_NAME
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(
+            f"There is no node in {folder} ({SETTINGS_NAME} is missing).", hint="Create one with: dansync init"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{path} cannot be read: {error}", hint='Mend the file; it has lines like: listen = "127.0.0.1:7000"'
+        ) from error
+    unknown = sorted(set(content) - _KEYS)
+    if unknown or not all(isinstance(value, str) for value in content.values()):
+        raise UsageError(
+            f"{path} has settings that are not known or not text: {', '.join(unknown) or 'a value'}",
+            hint=f"Known are: {', '.join(sorted(_KEYS))}.",
+        )
+    if not content.get("node_id"):
+        raise UsageError(f"{path} does not name the node.", hint='Add a line: node_id = "..."')
+    return NodeConfig(
+        folder,
+        NodeId(content["node_id"]),
+        parent_address=_address(path, "parent_address", content.get("parent_address", "")),
+        listen=_address(path, "listen", content.get("listen", "")),
+        metrics_listen=_address(path, "metrics_listen", content.get("metrics_listen", "")),
+    )
+
+
+def _address(path: Path, key: str, value: str) -> str:
+    if value and (":" not in value or not value.rpartition(":")[2].isdigit()):
+        raise UsageError(
+            f"{path}: {key} = {value!r} is no address.", hint="Write it as host:port, for example 127.0.0.1:7000."
+        )
+    return value
+
+
+def save_config(config: NodeConfig) -> None:
+    """Write ``node.toml``."""
+    lines = ["# Settings of a dansync node. A running node reads them when it starts."]
+    for key in ("node_id", "parent_address", "listen", "metrics_listen"):
+        value = str(getattr(config, key)).replace("\\", "\\\\").replace('"', '\\"')
+        lines.append(f'{key} = "{value}"')
+    (config.folder / SETTINGS_NAME).write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,175 @@
+"""A running node: its store's thread, its uplink, its server, its metrics. A hub is a node that listens; a district does both.
+
+All SQLite work of the process happens in one thread on one connection. Another process (the command line) may write to the same file; the daemon notices by
+SQLite's data_version and sends it on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from filelock import FileLock, Timeout
+
+from hub.server import HubServer
+from hub.session import Hub
+from node import limits
+from node.clock import SystemClock
+from node.errors import StoreBusy
+from node.session import ChildEndpoint
+from node.store import Store
+from node.uplink import Uplink
+from ops.config import NodeConfig
+from ops.metrics import MetricsServer, NodeMetrics
+from ops.release import RELEASE
+
+T = TypeVar("T")
+_log = logging.getLogger("dansync.daemon")
+
+
+@contextlib.contextmanager
+def daemon_lock(config: NodeConfig) -> Iterator[None]:
+    """Held while a node runs: a second daemon on the same folder is refused. Raises ``StoreBusy``."""
+    lock = FileLock(config.lock_path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise StoreBusy(
+            f"Node {config.node_id} is already running in {config.folder}.",
+            hint="Stop the other one first, or look at it with: dansync status",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+class Daemon:
+    """One node at work. ``run`` returns when it was stopped, or when it has drained."""
+
+    def __init__(self, config: NodeConfig) -> None:
+        self.config = config
+        self.source = random.SystemRandom()
+        self.store: Store
+        self.uplink: Uplink | None = None
+        self.server: HubServer | None = None
+        self._stopping = asyncio.Event()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+
+    async def in_store(self, work: Callable[[], T]) -> T:
+        """Run ``work`` in the store's thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def stop(self) -> None:
+        """Ask the node to end in good order."""
+        self._stopping.set()
+
+    async def run(self, *, drain: bool = False, on_ready: Callable[[Daemon], None] | None = None) -> None:
+        """Serve and send until stopped; with ``drain``, send everything once and end.
+
+        Raises ``StoreError`` if the store cannot be used, ``UsageError`` if an address cannot be had, ``PeerUnavailable`` if
+        ``drain`` does not reach the parent.
+        """
+        with daemon_lock(self.config):
+            try:
+                self.store = await self.in_store(self._open)
+                try:
+                    await self._serve(drain=drain, on_ready=on_ready)
+                finally:
+                    await self.in_store(self.store.close)
+            finally:
+                self._thread.shutdown(wait=True)
+
+    def _open(self) -> Store:
+        cache = limits.PARENT_CACHE_KIB if self.config.listen else limits.STORE_CACHE_KIB
+        store = Store.open(self.config.store_path, clock=SystemClock(), source=self.source, cache_kib=cache)
+        for loss in store.missing:
+            _log.error(
+                "commits are missing: the store ends at %d, but %d was made here", loss.found.seq, loss.witnessed.seq
+            )
+        return store
+
+    async def _serve(self, *, drain: bool, on_ready: Callable[[Daemon], None] | None) -> None:
+        if self.config.parent_address:
+            self.uplink = Uplink(
+                self.config.parent_address,
+                lambda follow: ChildEndpoint(self.store, follow=follow, release=RELEASE),
+                self.in_store,
+                self.source,
+            )
+        if self.config.listen and not drain:
+            hub = Hub(self.store, self.source, RELEASE)
+            self.server = HubServer(hub, self.config.listen, self.in_store, self._advanced)
+            await self.server.start()
+        metrics = MetricsServer(self.config.metrics_listen, NodeMetrics(self)) if self.config.metrics_listen else None
+        if metrics is not None:
+            metrics.start()
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            if on_ready is not None:
+                on_ready(self)
+            if drain:
+                if self.uplink is not None:
+                    await self.uplink.drain()
+                return
+            tasks.append(asyncio.create_task(self._notice()))
+            if self.uplink is not None:
+                tasks.append(asyncio.create_task(self.uplink.follow()))
+            waiting = asyncio.create_task(self._stopping.wait())
+            done, _ = await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+            for task in done:
+                if task is not waiting:
+                    task.result()  # an end before stop is an error: raise it
+        finally:
+            await self._shut_down(tasks)
+            if metrics is not None:
+                metrics.stop()
+
+    async def _shut_down(self, tasks: list[asyncio.Task[None]]) -> None:
+        if self.uplink is not None:
+            await self.uplink.stop()
+        if self.server is not None:
+            await self.server.stop()
+        if tasks:
+            await asyncio.wait(
+                tasks[1:] or tasks, timeout=0.1 if len(tasks) == 1 else limits.SHUTDOWN_TIMEOUT_MS / 1000
+            )
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await task
+
+    def _advanced(self) -> None:
+        if self.uplink is not None:
+            self.uplink.notify()
+
+    async def _notice(self) -> None:
+        """Watch for commits of other processes."""
+        seen = await self.in_store(self.store.data_version)
+        while True:
+            await asyncio.sleep(limits.FOLLOW_POLL_INTERVAL_MS / 1000)
+            version = await self.in_store(self.store.data_version)
+            if version != seen:
+                seen = version
+                self._advanced()
+
+
+async def run_until_stopped(
+    config: NodeConfig, *, drain: bool, on_ready: Callable[[Daemon], None] | None = None
+) -> None:
+    """Run a node until SIGINT or SIGTERM, which let what is under way come to its end."""
+    daemon = Daemon(config)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, daemon.stop)
+        except NotImplementedError:  # Windows: only Ctrl+C, which asyncio turns into KeyboardInterrupt
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(daemon.stop))
+    await daemon.run(drain=drain, on_ready=on_ready)

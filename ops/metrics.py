@@ -1,0 +1,190 @@
+"""The Prometheus endpoint of a node.
+
+Numbers are read from the store when they are scraped, on a read-only connection of the scrape's own thread, so a slow or hanging scrape never holds up the data path
+(RELIABILITY F75). Labels are tiers, codes and node ids of direct children: small closed sets, never a record's id.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import start_http_server
+from prometheus_client.registry import Collector
+
+from node.clock import SystemClock
+from node.errors import DansyncError, UsageError
+from node.store import Store
+
+if TYPE_CHECKING:
+    from ops.daemon import Daemon
+
+_log = logging.getLogger("dansync.metrics")
+
+
+class NodeMetrics(Collector):
+    """Collects what one daemon knows."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    def describe(self) -> list[Metric]:
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._link()
+        try:
+            clock = SystemClock()
+            store = Store.open(self._daemon.config.store_path, clock=clock, source=random.SystemRandom(), mode="read")
+        except DansyncError as error:
+            _log.warning("metrics could not read the store: %s", error)
+            return
+        try:
+            yield from self._heads(store, clock.wall_ms())
+        finally:
+            store.close()
+
+    def _heads(self, store: Store, now_ms: int) -> Iterator[Metric]:
+        states = store.states()
+        acknowledged = store.acknowledged()
+        has_parent = bool(self._daemon.config.parent_address)
+        own = [state for state in states if state.own]
+        commits = GaugeMetricFamily("dansync_log_commits", "Commits in the log, by whose they are.", labels=["whose"])
+        commits.add_metric(["own"], sum(state.head.seq for state in own))
+        commits.add_metric(["relayed"], sum(state.head.seq for state in states if not state.own))
+        yield commits
+        origins = GaugeMetricFamily("dansync_origins", "Origins known here, by whose they are.", labels=["whose"])
+        origins.add_metric(["own"], len(own))
+        origins.add_metric(["relayed"], len(states) - len(own))
+        yield origins
+        if has_parent:
+            pending = {
+                s.head.origin: s.head.seq - (acknowledged[s.head.origin].seq if s.head.origin in acknowledged else 0)
+                for s in states
+            }
+            yield GaugeMetricFamily(
+                "dansync_backlog_commits", "Commits that the parent has not acknowledged.", value=sum(pending.values())
+            )
+            waiting = [s.received_at for s in states if pending[s.head.origin] > 0]
+            oldest = (now_ms - min(waiting)) / 1000 if waiting else 0.0
+            yield GaugeMetricFamily(
+                "dansync_backlog_seconds",
+                "Age of the newest commit of the origin that has waited longest for the parent.",
+                value=max(oldest, 0.0),
+            )
+        child_head = GaugeMetricFamily(
+            "dansync_child_commits", "Commits received through a child, all its origins together.", labels=["child"]
+        )
+        child_age = GaugeMetricFamily(
+            "dansync_child_lag_seconds", "Seconds since the newest commit of a child was made there.", labels=["child"]
+        )
+        by_child: dict[str, list[Any]] = {}
+        for state in states:
+            if not state.own:
+                by_child.setdefault(state.via, []).append(state)
+        for child, group in sorted(by_child.items()):
+            child_head.add_metric([child], sum(state.head.seq for state in group))
+            child_age.add_metric([child], max(0.0, (now_ms - max(state.recorded_at for state in group)) / 1000))
+        yield child_head
+        yield child_age
+        halted = GaugeMetricFamily(
+            "dansync_halted_origins", "Origins of which nothing more is taken, by reason.", labels=["code"]
+        )
+        codes = [state.halted for state in states if state.halted]
+        for code in sorted(set(codes)):
+            halted.add_metric([code], codes.count(code))
+        yield halted
+        yield GaugeMetricFamily(
+            "dansync_quarantined_rows",
+            "Rows held back because a commit could not be applied.",
+            value=store.quarantined_rows(),
+        )
+        yield GaugeMetricFamily(
+            "dansync_alarms", "Alarms in the store that nobody has cleared.", value=len(store.alarms(10_000))
+        )
+        yield GaugeMetricFamily("dansync_store_bytes", "Size of the store's file.", value=store.size_bytes())
+
+    def _link(self) -> Iterator[Metric]:
+        daemon = self._daemon
+        sent = CounterMetricFamily("dansync_sent_bytes", "Bytes sent in frames.", labels=["side"])
+        received = CounterMetricFamily("dansync_received_bytes", "Bytes received in frames.", labels=["side"])
+        if daemon.uplink is not None:
+            state = daemon.uplink.state
+            yield GaugeMetricFamily(
+                "dansync_parent_connected", "1 while a session with the parent is open.", value=float(state.connected)
+            )
+            yield CounterMetricFamily(
+                "dansync_parent_sessions", "Sessions tried with the parent.", value=state.sessions
+            )
+            sent.add_metric(["parent"], state.traffic.bytes_sent)
+            received.add_metric(["parent"], state.traffic.bytes_received)
+        server = daemon.server
+        if server is not None:
+            sent.add_metric(["children"], server.traffic.bytes_sent)
+            received.add_metric(["children"], server.traffic.bytes_received)
+            yield GaugeMetricFamily(
+                "dansync_children_connected", "Children with an open session.", value=len(server.connected)
+            )
+            counts = server.hub.counts
+            applied = CounterMetricFamily(
+                "dansync_applied_commits",
+                "Commits of children stored here, by what became of them.",
+                labels=["outcome"],
+            )
+            applied.add_metric(["applied"], counts.commits_applied)
+            applied.add_metric(["quarantined"], counts.commits_quarantined)
+            yield applied
+            yield CounterMetricFamily(
+                "dansync_applied_groups", "Transactions in which batches were applied.", value=counts.groups
+            )
+            yield GaugeMetricFamily(
+                "dansync_queued_batches", "Batches that wait to be applied.", value=server.hub.queued
+            )
+            refused = CounterMetricFamily(
+                "dansync_refused_batches", "Batches refused unstored, by reason.", labels=["code"]
+            )
+            for code, count in sorted(dict(server.hub.refusals).items()):
+                refused.add_metric([code or "halted"], count)
+            yield refused
+            ended = CounterMetricFamily(
+                "dansync_ended_sessions", "Sessions of children that ended, by reason.", labels=["code"]
+            )
+            for code, count in sorted(dict(server.closes).items()):
+                ended.add_metric([code], count)
+            yield ended
+        yield sent
+        yield received
+
+
+class MetricsServer:
+    """Serves /metrics at ``listen`` (host:port) in threads of its own."""
+
+    def __init__(self, listen: str, metrics: NodeMetrics) -> None:
+        self._listen = listen
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(metrics)
+        self._server: Any = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Raises ``UsageError`` if the address cannot be had."""
+        host, _, port = self._listen.rpartition(":")
+        try:
+            self._server, self._thread = start_http_server(int(port), addr=host, registry=self._registry)
+        except OSError as error:
+            raise UsageError(
+                f"The metrics address {self._listen} cannot be listened on ({error}).",
+                hint="Change metrics_listen in node.toml.",
+            ) from error
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+        if self._thread is not None:
+            self._thread.join(timeout=2)
