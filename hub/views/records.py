@@ -1,0 +1,184 @@
+"""Reads the records of a store for the pure rules: persons in the order of their refs, with the claims about
+them.
+
+A ref is ``node_id:source_id``, or ``node_id:UUID`` for what was recorded by hand (FORMAT). Persons are streamed
+from an index and never sorted in memory; of one origin at a time, the claims that can change a standing are held,
+which is a small part of a commune's rows.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import apsw
+import sqlalchemy as sa
+
+from conflict.claims import (
+    BIRTH,
+    CANCEL,
+    STANDING_KINDS,
+    Claim,
+    EventRef,
+    PersonRef,
+    Record,
+    claim_day,
+    recorded_instant,
+    withdrawals,
+)
+from conflict.places import NOBODY, Place, PlaceBook
+from conflict.standing import GENERATIONS_MAX
+from node.ids import OriginId, RowId, id_text
+from node.schema import event, person, sql
+from node.store import Profile
+
+_ORIGIN: Final[sa.BindParameter[bytes]] = sa.bindparam("origin")
+_PERSON = (person.c.id, person.c.source_id, person.c.residence, person.c.state)
+_IMPORTED = sa.text("person.source_id <> ''")  # written as in the index person_by_source, so that it serves
+_BY_SOURCE = sql(
+    sa.select(*_PERSON).where(person.c.origin == _ORIGIN, _IMPORTED).order_by(person.c.source_id, person.c.id)
+)
+_BY_ID = sql(
+    sa.select(*_PERSON).where(person.c.origin == _ORIGIN, sa.text("person.source_id = ''")).order_by(person.c.id)
+)
+_ONE = sql(sa.select(*_PERSON).where(person.c.origin == _ORIGIN, person.c.id == sa.bindparam("id")))
+_KINDS = sa.text("event.kind IN ({})".format(", ".join(f"'{kind}'" for kind in (*STANDING_KINDS, CANCEL))))
+_CLAIMS = sql(
+    sa.select(
+        *(
+            event.c[name]
+            for name in (
+                "id",
+                "source_id",
+                "kind",
+                "event_date",
+                "recorded_at",
+                "person_id",
+                "other_place",
+                "other_person_id",
+                "target_event_id",
+                "residence",
+            )
+        )
+    ).where(event.c.origin == _ORIGIN, _KINDS)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one origin reported, by the person it is about, and the mothers of its newborns."""
+
+    claims: dict[RowId, tuple[Claim, ...]]
+    mothers: dict[RowId, RowId]
+
+
+def place_of(profile: Profile) -> Place:
+    """A partition's words about itself, as the rules take them."""
+    return Place(
+        profile.node_id,
+        profile.parent_node_id,
+        profile.tier,
+        profile.unit_code,
+        profile.unit_valid_from,
+        profile.name,
+    )
+
+
+def records(connection: apsw.Connection, profiles: dict[OriginId, Profile], places: PlaceBook) -> Iterator[Record]:
+    """All records of a store in the order of their refs, whatever order the origins arrived in. Run it inside one
+    snapshot.
+    """
+    by_node: dict[str, list[OriginId]] = defaultdict(list)
+    for origin, profile in profiles.items():
+        by_node[profile.node_id].append(origin)
+    # A ref is compared as a whole: with its colon, so that node "a-1" comes before node "a".
+    for node_id in sorted(by_node, key=lambda node: f"{node}:"):
+        origins = sorted(by_node[node_id])
+        if len(origins) == 1:
+            yield from origin_records(connection, origins[0], node_id, places)
+        else:
+            several = [origin_records(connection, origin, node_id, places) for origin in origins]
+            yield from heapq.merge(*several, key=lambda record: record.ref)
+
+
+def origin_records(connection: apsw.Connection, origin: OriginId, node_id: str, places: PlaceBook) -> Iterator[Record]:
+    """The records of one origin in the order of their refs."""
+    evidence = read_evidence(connection, origin, node_id, places)
+    claims, mothers = evidence.claims, evidence.mothers
+    prefix = f"{node_id}:"
+    for ref, row_id, residence, state in _person_rows(connection, origin, prefix):
+        if row_id in mothers:
+            mother = _mother(connection, origin, prefix, evidence, row_id, GENERATIONS_MAX)
+            yield Record(ref, node_id, residence, state, claims.get(row_id, ()), mother)
+        else:
+            yield Record(ref, node_id, residence, state, claims.get(row_id, ()))
+
+
+def _person_rows(
+    connection: apsw.Connection, origin: OriginId, prefix: str
+) -> Iterator[tuple[PersonRef, RowId, str, str]]:
+    imported = (
+        (PersonRef(prefix + source_id), row_id, residence, state)
+        for row_id, source_id, residence, state in connection.execute(_BY_SOURCE, {"origin": origin})
+    )
+    by_hand = (
+        (PersonRef(prefix + id_text(row_id)), row_id, residence, state)
+        for row_id, _, residence, state in connection.execute(_BY_ID, {"origin": origin})
+    )
+    return heapq.merge(imported, by_hand)
+
+
+def _mother(
+    connection: apsw.Connection, origin: OriginId, prefix: str, evidence: Evidence, child: RowId, generations: int
+) -> Record | None:
+    mother_id = evidence.mothers.get(child)
+    if mother_id is None or generations == 0:
+        return None
+    row = connection.execute(_ONE, {"origin": origin, "id": mother_id}).fetchone()
+    if row is None:
+        return None  # quarantined, or lost: the newborn counts by itself
+    row_id, source_id, residence, state = row
+    return Record(
+        PersonRef(_ref(prefix, source_id, row_id)),
+        prefix[:-1],
+        residence,
+        state,
+        evidence.claims.get(mother_id, ()),
+        _mother(connection, origin, prefix, evidence, mother_id, generations - 1),
+    )
+
+
+def read_evidence(connection: apsw.Connection, origin: OriginId, node_id: str, places: PlaceBook) -> Evidence:
+    """The claims of one origin that can change a standing, with what withdraws them."""
+    rows: list[tuple[Any, ...]] = connection.execute(_CLAIMS, {"origin": origin}).fetchall()
+    targets = {RowId(row[0]): RowId(row[8]) for row in rows if row[2] == CANCEL and row[8] is not None}
+    withdrawn = withdrawals(targets)
+    prefix = f"{node_id}:"
+    refs = {row[0]: _ref(prefix, row[1], row[0]) for row in rows if row[2] == CANCEL}
+    claims: dict[RowId, list[Claim]] = defaultdict(list)
+    mothers: dict[RowId, RowId] = {}
+    for row_id, source_id, kind, event_date, recorded_at, person_id, other_place, other_id, _, residence in rows:
+        if kind == CANCEL or person_id is None:
+            continue
+        if kind == BIRTH and other_id is not None and row_id not in withdrawn:
+            mothers[person_id] = min(other_id, mothers.get(person_id, other_id))
+        day = claim_day(event_date, recorded_at)
+        claims[person_id].append(
+            Claim(
+                EventRef(_ref(prefix, source_id, row_id)),
+                kind,
+                day,
+                recorded_instant(recorded_at),
+                places.named(other_place, day) if other_place else NOBODY,
+                residence,
+                tuple(sorted(EventRef(refs[cancel]) for cancel in withdrawn.get(row_id, ()))),
+            )
+        )
+    return Evidence({key: tuple(found) for key, found in claims.items()}, mothers)
+
+
+def _ref(prefix: str, source_id: str, row_id: bytes) -> str:
+    return prefix + (source_id or id_text(row_id))
