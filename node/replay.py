@@ -17,9 +17,10 @@ import apsw
 from node import limits
 from node.changelog import Commit
 from node.ids import ID_BYTES, OriginId, RowId
-from node.schema import COLUMN_COUNTS, INSERT_ONLY_TABLES, SCHEMA_VERSION
+from node.schema import COLUMN_COUNTS, COLUMN_NAMES, INSERT_ONLY_TABLES, SCHEMA_VERSION
 
 RowKey = tuple[str, RowId]
+SQLiteRow = tuple[object, ...]
 WHOLE_ORIGIN: Final[RowKey] = ("", RowId(b""))
 
 
@@ -35,51 +36,74 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """What a changeset would do. ``refusal`` is None, or why it cannot be applied: (reason, detail)."""
+    """What a changeset would do: the keys it touches, and its rows by table if it only inserts.
+
+    ``refusal`` is None, or why it cannot be applied: (reason, detail).
+    """
 
     keys: tuple[RowKey, ...]
     refusal: tuple[str, str] | None
+    inserts: tuple[tuple[str, list[SQLiteRow]], ...] | None = None
 
 
 def inspect(commit: Commit) -> Inspected:
-    """Read a changeset without applying it. Reasons: schema_newer, malformed, unknown_table, columns, foreign_row, deletion, rewritten."""
+    """Read a changeset without applying it.
+
+    Reasons: schema_newer, malformed, unknown_table, columns, foreign_row, deletion, rewritten.
+    """
     if commit.schema_version > SCHEMA_VERSION:
-        return Inspected((WHOLE_ORIGIN,), ("schema_newer", f"made with schema version {commit.schema_version}, known is {SCHEMA_VERSION}"))
+        detail = f"made with schema version {commit.schema_version}, known is {SCHEMA_VERSION}"
+        return Inspected((WHOLE_ORIGIN,), ("schema_newer", detail))
     keys: list[RowKey] = []
+    inserts: list[tuple[str, list[SQLiteRow]]] = []
+    only_inserts = True
+    table = ""
     refusal: tuple[str, str] | None = None
     origin = commit.origin
     try:
         for change in apsw.Changeset.iter(commit.changeset):
             name = change.name
-            values = change.new if change.opcode == apsw.SQLITE_INSERT else change.old
-            assert values is not None
+            if change.opcode == apsw.SQLITE_INSERT:
+                values = change.new
+                if name != table:
+                    inserts.append((name, []))
+                    refusal = refusal or _table_refusal(name, change.column_count)
+                    table = name
+                assert values is not None
+                inserts[-1][1].append(values)
+            else:
+                values = change.old
+                only_inserts, table = False, ""
+                refusal = refusal or _table_refusal(name, change.column_count) or _change_refusal(change, name)
+                assert values is not None
             row_id = values[1] if len(values) > 1 else None
-            if isinstance(row_id, bytes) and len(row_id) == ID_BYTES and values[0] == origin:
+            if values[0] == origin and type(row_id) is bytes and len(row_id) == ID_BYTES:
                 keys.append((name, RowId(row_id)))
             elif refusal is None:
                 refusal = ("foreign_row", f"a row of {name} does not belong to the origin of the commit")
-            if refusal is None:
-                refusal = _refusal(change, name)
     except (apsw.Error, UnicodeDecodeError) as error:
         return Inspected((WHOLE_ORIGIN,), ("malformed", f"the changeset cannot be read ({error})"))
     if not keys:
         return Inspected((WHOLE_ORIGIN,), refusal or ("malformed", "the changeset is empty"))
-    return Inspected(tuple(keys), refusal)
+    return Inspected(tuple(keys), refusal, tuple(inserts) if only_inserts else None)
 
 
-def _refusal(change: apsw.TableChange, name: str) -> tuple[str, str] | None:
+def _table_refusal(name: str, column_count: int) -> tuple[str, str] | None:
     columns = COLUMN_COUNTS.get(name)
     if columns is None:
         return "unknown_table", f"there is no register table {name}"
-    if change.column_count > columns:
-        return "columns", f"{name} has {change.column_count} columns there and {columns} here"
+    if column_count > columns:
+        return "columns", f"{name} has {column_count} columns there and {columns} here"
+    return None
+
+
+def _change_refusal(change: apsw.TableChange, name: str) -> tuple[str, str] | None:
     if change.opcode == apsw.SQLITE_DELETE:
         return "deletion", f"a row of {name} would be deleted; register rows are never deleted"
-    if change.opcode == apsw.SQLITE_UPDATE:
-        if name in INSERT_ONLY_TABLES:
-            return "rewritten", f"a row of {name} would be changed; it is insert-only"
-        if change.new is None or any(value is not apsw.no_change for value in change.new[:2]):
-            return "foreign_row", f"a row of {name} would get another key"
+    if name in INSERT_ONLY_TABLES:
+        return "rewritten", f"a row of {name} would be changed; it is insert-only"
+    if change.new is None or any(value is not apsw.no_change for value in change.new[:2]):
+        return "foreign_row", f"a row of {name} would get another key"
     return None
 
 
@@ -122,14 +146,16 @@ class Replay:
                 return
             touched = next((key for key in inspected.keys if key in held), None)
             if touched is not None or WHOLE_ORIGIN in inspected.keys:
-                self._hold(commit, "behind_quarantine", "an earlier commit on the same rows is held back", inspected.keys)
+                self._hold(
+                    commit, "behind_quarantine", "an earlier commit on the same rows is held back", inspected.keys
+                )
                 return
         if inspected.refusal is not None:
             self._hold(commit, *inspected.refusal, inspected.keys)
             return
         if len(inspected.keys) > limits.MERGE_ROWS_MAX:
             self._flush()
-            self._apply_plainly(commit, inspected.keys)
+            self._apply_plainly(commit, inspected)
             return
         merge = self._merge
         keys = {(commit.origin, key) for key in inspected.keys}
@@ -157,20 +183,25 @@ class Replay:
                 self.rows += merge.rows
                 return
         for commit in merge.commits:
-            keys = inspect(commit).keys
+            inspected = inspect(commit)
             held = self._held.get(commit.origin)
-            if held and (WHOLE_ORIGIN in held or any(key in held for key in keys)):
-                self._hold(commit, "behind_quarantine", "an earlier commit on the same rows is held back", keys)
+            if held and (WHOLE_ORIGIN in held or any(key in held for key in inspected.keys)):
+                self._hold(
+                    commit, "behind_quarantine", "an earlier commit on the same rows is held back", inspected.keys
+                )
             else:
-                self._apply_plainly(commit, keys)
+                self._apply_plainly(commit, inspected)
 
-    def _apply_plainly(self, commit: Commit, keys: tuple[RowKey, ...]) -> None:
+    def _apply_plainly(self, commit: Commit, inspected: Inspected) -> None:
         try:
-            _apply(self._connection, commit.changeset, len(keys))
+            if inspected.inserts is None:
+                _apply(self._connection, commit.changeset, len(inspected.keys))
+            else:
+                _insert(self._connection, inspected.inserts, len(inspected.keys))
         except _NotApplied as failure:
-            self._hold(commit, failure.reason, failure.detail, keys)
+            self._hold(commit, failure.reason, failure.detail, inspected.keys)
         else:
-            self.rows += len(keys)
+            self.rows += len(inspected.keys)
 
     def _hold(self, commit: Commit, reason: str, detail: str, keys: tuple[RowKey, ...]) -> None:
         if len(keys) > limits.QUARANTINE_ROWS_MAX:
@@ -186,28 +217,53 @@ class _NotApplied(Exception):
         self.detail = detail
 
 
-def _apply(connection: apsw.Connection, changeset: bytes, rows: int) -> None:
-    """Apply all of a changeset or nothing; ``rows`` must come out as changed. Raises ``_NotApplied``."""
+@contextlib.contextmanager
+def _whole(connection: apsw.Connection, rows: int) -> Iterator[None]:
+    """All of what is done inside, changing exactly ``rows`` rows, or nothing. Raises ``_NotApplied``."""
     connection.execute("SAVEPOINT replay")
     before = connection.total_changes()
     try:
-        apsw.Changeset.apply(changeset, connection)  # without a handler every conflict aborts
+        yield
         changed = connection.total_changes() - before
         if changed != rows:
             raise _NotApplied("count", f"{rows} rows should have changed, {changed} did")
-    except (apsw.AbortError, apsw.ConstraintError, apsw.SchemaChangeError, apsw.MismatchError, apsw.CorruptError, apsw.SQLError) as error:
-        connection.execute("ROLLBACK TO replay")
-        connection.execute("RELEASE replay")
-        if isinstance(error, apsw.CorruptError) and not _readable(changeset):
-            raise _NotApplied("malformed", "the changeset cannot be read") from error
-        if isinstance(error, apsw.CorruptError):
-            raise
-        raise _NotApplied("conflict", f"the rows here are not as the commit found them ({type(error).__name__})") from error
     except _NotApplied:
         connection.execute("ROLLBACK TO replay")
         connection.execute("RELEASE replay")
         raise
     connection.execute("RELEASE replay")
+
+
+def _apply(connection: apsw.Connection, changeset: bytes, rows: int) -> None:
+    """Apply a changeset; without a handler every conflict aborts."""
+    with _whole(connection, rows):
+        try:
+            apsw.Changeset.apply(changeset, connection)
+        except _CONFLICTS as error:
+            raise _NotApplied(
+                "conflict", f"the rows here are not as the commit found them ({type(error).__name__})"
+            ) from error
+        except apsw.CorruptError as error:
+            if _readable(changeset):
+                raise  # it is the database that is damaged
+            raise _NotApplied("malformed", "the changeset cannot be read") from error
+
+
+def _insert(connection: apsw.Connection, inserts: tuple[tuple[str, list[SQLiteRow]], ...], rows: int) -> None:
+    """Plain inserts: what ``inspect`` has read need not be read again. Means the same as applying: a row that exists aborts."""
+    with _whole(connection, rows):
+        for table, values in inserts:
+            names = COLUMN_NAMES[table][: len(values[0])]  # an older schema step has fewer; the rest has defaults
+            statement = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+            try:
+                connection.executemany(statement, values)
+            except (*_CONFLICTS, TypeError) as error:
+                raise _NotApplied(
+                    "conflict", f"a row of {table} cannot be inserted ({type(error).__name__})"
+                ) from error
+
+
+_CONFLICTS: Final = (apsw.AbortError, apsw.ConstraintError, apsw.SchemaChangeError, apsw.MismatchError, apsw.SQLError)
 
 
 def _readable(changeset: bytes) -> bool:
@@ -230,9 +286,7 @@ def triggers_off(connection: apsw.Connection) -> Iterator[None]:
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 1)
 
 
-_INSERT_QUARANTINE = (
-    "INSERT INTO quarantine (origin, seq, table_name, row_id, reason, detail, quarantined_at) VALUES (?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
-)
+_INSERT_QUARANTINE = "INSERT INTO quarantine (origin, seq, table_name, row_id, reason, detail, quarantined_at) VALUES (?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
 
 
 def store_quarantine(connection: apsw.Connection, entries: Sequence[Quarantined], now_ms: int) -> None:
@@ -240,5 +294,8 @@ def store_quarantine(connection: apsw.Connection, entries: Sequence[Quarantined]
     for entry in entries:
         connection.executemany(
             _INSERT_QUARANTINE,
-            ((entry.commit.origin, entry.commit.seq, table, row_id, entry.reason, entry.detail, now_ms) for table, row_id in entry.keys),
+            (
+                (entry.commit.origin, entry.commit.seq, table, row_id, entry.reason, entry.detail, now_ms)
+                for table, row_id in entry.keys
+            ),
         )

@@ -1,9 +1,9 @@
 """The tables of a store, defined once; SQLAlchemy Core builds the SQL, APSW runs it (DESIGN 2).
 
-Captured tables (``origin_profile``, ``household``, ``person``, ``event``) hold the register: every row belongs to an origin, the first column of
-its primary key, and reaches other nodes only as part of that origin's commits. All other tables are this node's own
-bookkeeping and never travel. Schema steps may only append columns with constant defaults to captured tables: a column in the
-middle would put names into dates when an older changeset is applied.
+Captured tables (``origin_profile``, ``household``, ``person``, ``event``) hold the register: every row belongs to an
+origin, the first column of its primary key, and reaches other nodes only as part of that origin's commits. All other
+tables are this node's own bookkeeping and never travel. Schema steps may only append columns with constant defaults to
+captured tables: a column in the middle would put names into dates when an older changeset is applied.
 
 Missing text is the empty string, so that two stores cannot differ by NULL against ''; missing references are NULL.
 """
@@ -210,6 +210,7 @@ CAPTURED_TABLES: Final = (origin_profile, household, person, event)
 REGISTER_TABLES: Final = (household, person, event)
 INSERT_ONLY_TABLES: Final = frozenset({"event"})
 CAPTURED_NAMES: Final = tuple(table.name for table in CAPTURED_TABLES)
+COLUMN_NAMES: Final = {table.name: tuple(column.name for column in table.columns) for table in CAPTURED_TABLES}
 COLUMN_COUNTS: Final = {table.name: len(table.columns) for table in CAPTURED_TABLES}
 
 _DIALECT = sqlite.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
@@ -245,7 +246,9 @@ def create_statements() -> tuple[str, ...]:
     statements: list[str] = []
     for table in metadata.sorted_tables:
         statements.append(str(CreateTable(table).compile(dialect=_DIALECT)))
-        statements.extend(str(CreateIndex(index).compile(dialect=_DIALECT)) for index in sorted(table.indexes, key=_index_name))
+        statements.extend(
+            str(CreateIndex(index).compile(dialect=_DIALECT)) for index in sorted(table.indexes, key=_index_name)
+        )
     for table in CAPTURED_TABLES:
         statements.extend(guard_statements(table.name))
     return tuple(statements)
@@ -258,10 +261,12 @@ def _index_name(index: sa.Index) -> str:
 def guard_statements(table: str) -> tuple[str, ...]:
     """Triggers that let a row of a captured table change only inside a capture of its own origin (DESIGN 2).
 
-    ``dansync_guard`` exists only on our own connections and raises outside a capture, so a stray tool fails closed ("no such
-    function"). Rows are never deleted, events never changed.
+    ``dansync_guard`` exists only on our own connections and raises outside a capture, so a stray tool fails closed ("no
+    such function"). Rows are never deleted, events never changed.
     """
-    guard = f"CREATE TRIGGER {table}_guard_{{when}} BEFORE {{event}} ON {table} BEGIN SELECT dansync_guard(NEW.origin); END"
+    guard = (
+        f"CREATE TRIGGER {table}_guard_{{when}} BEFORE {{event}} ON {table} BEGIN SELECT dansync_guard(NEW.origin); END"
+    )
     update = (
         guard.format(when="update", event="UPDATE")
         if table not in INSERT_ONLY_TABLES
