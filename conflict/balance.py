@@ -37,7 +37,7 @@ from typing import Final, NewType
 from conflict.claims import BIRTH, DEATH, MOVE_IN, Claim, Record, effective_day, in_order, month_end
 from conflict.places import PlaceBook
 from conflict.policy import Policy
-from conflict.standing import Standing, departs, standing, turning_days
+from conflict.standing import Standing, departure, standing, turning_days
 
 GAP_MONTHS_MAX: Final = 12
 
@@ -180,11 +180,12 @@ def flows(record: Record, as_of: date) -> Iterator[tuple[Flow, date, str]]:
     if record.void or record.temporary:
         return
     dated = [(c, day) for c in in_order(record.claims) if c.stands and (day := effective_day(c, as_of)) is not None]
+    left = departure(record, as_of)
     for flow, found in (
         (Flow.BIRTHS, [e for e in dated if e[0].kind == BIRTH][:1]),
         (Flow.DEATHS, [e for e in dated if e[0].kind == DEATH][:1]),
         (Flow.ARRIVALS, [e for e in dated if e[0].kind == MOVE_IN and not e[0].local(record.unit)][:1]),
-        (Flow.DEPARTURES, [e for e in dated if departs(record, e[0])][-1:]),
+        (Flow.DEPARTURES, [(left, left.day)] if left is not None else []),
     ):
         for claim, day in found:
             yield flow, day, _other_unit(flow, claim)

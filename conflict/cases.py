@@ -31,7 +31,7 @@ from conflict.claims import (
 )
 from conflict.places import PlaceBook
 from conflict.policy import Policy
-from conflict.standing import departs, lapse_day
+from conflict.standing import departs, departure, lapse_day
 
 
 class State(StrEnum):
@@ -188,19 +188,20 @@ def _departure(
     record: Record, departed: list[Claim], words: list[Claim], as_of: date, policy: Policy, places: PlaceBook
 ) -> Case:
     deaths = in_order(c for c in record.claims if c.kind == DEATH and _counts(c, as_of))[:1]
-    emigrated = (Fact.EMIGRATED,) if departed[-1].place.abroad and _counts(departed[-1], as_of) else ()
+    left = departure(record, as_of)
+    emigrated = (Fact.EMIGRATED,) if left is not None and left.place.abroad else ()
     facts = [Fact.DEPARTED]
     for claim in in_order((*departed, *words, *deaths)):
         match claim.kind:
             case "move_out":
-                facts += (Fact.DEPARTED, *(emigrated if claim is departed[-1] else ()))
+                facts += (Fact.DEPARTED, *(emigrated if claim is left else ()))
             case "confirm":
                 facts += (Fact.OUT_CONFIRMED, *emigrated)
             case "dispute":
                 facts.append(Fact.OUT_DISPUTED)
             case _:
                 facts.append(Fact.DIED)
-    if as_of >= lapse_day(departed[-1], policy):
+    if left is not None and as_of >= lapse_day(left, policy):
         facts.append(Fact.WAITED)
     return _case(record, facts, (*departed, *words, *deaths), places, Outcome.MOVED)
 

@@ -91,32 +91,28 @@ class Record:
 
 def claim_day(event_date: str, recorded_at: str) -> date:
     """The day on which a claim counts: the latest one that its date, YYYY-MM-DD, YYYY-MM or YYYY, can mean, but
-    within that period not after it was written down. Without a date, the day it was written down. Raises
-    ``ValueError`` for other text.
+    within that period not after it was written down. Without a date that can be read, the day it was written down:
+    rows come from other nodes, and no view may fail on one of them.
     """
-    recorded = recorded_day(recorded_at)
-    parts = [int(part) for part in event_date.split("-")] if event_date else []
-    if len(parts) == 3:
-        return date(*parts)
-    if not parts:
+    recorded = recorded_instant(recorded_at).date()
+    try:
+        parts = [int(part) for part in event_date.split("-")]
+        if len(parts) > 2:
+            return date(*parts)
+        first = date(parts[0], parts[-1] if len(parts) == 2 else 1, 1)
+    except (ValueError, TypeError):
         return recorded
-    year, month = parts[0], parts[1] if len(parts) == 2 else 0
-    first = date(year, month or 1, 1)
-    last = month_end(date(year, month or 12, 1))
+    last = month_end(first if len(parts) == 2 else first.replace(month=12))
     return min(last, max(first, recorded))
 
 
 def recorded_instant(recorded_at: str) -> datetime:
-    """When a claim was written down; without an offset it is read as UTC, empty as the beginning of time."""
-    if not recorded_at:
+    """When a claim was written down; without an offset it is read as UTC, unreadable as the beginning of time."""
+    try:
+        moment = datetime.fromisoformat(recorded_at)
+    except ValueError:
         return _NEVER
-    moment = datetime.fromisoformat(recorded_at)
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-def recorded_day(recorded_at: str) -> date:
-    """The local day on which a claim was written down."""
-    return date.fromisoformat(recorded_at[:10]) if recorded_at else date.min
 
 
 def month_end(day: date) -> date:

@@ -93,6 +93,14 @@ def era(day: date) -> int:
     return sum(reform <= day for reform in REFORMS)
 
 
+def _since(valid_from: str) -> date | None:
+    """The first day that YYYY, YYYY-MM or YYYY-MM-DD can mean; None, for every era, if it says none."""
+    try:
+        return date.fromisoformat(f"{valid_from}-01-01"[:10]) if valid_from else None
+    except ValueError:
+        return None  # a profile comes from another node: no view may fail on it
+
+
 class PlaceBook:
     """All nodes that a view sees. Looks up names and walks the tree; the same for every order of its input."""
 
@@ -107,8 +115,7 @@ class PlaceBook:
             if place.name:
                 self._names[place_key(place.name)].add(place.node_id)
             if place.code:
-                since = date.fromisoformat(place.valid_from) if place.valid_from else None
-                self._codes[place.code].append((since, place.node_id))
+                self._codes[place.code].append((_since(place.valid_from), place.node_id))
 
         self._parents = frozenset(place.parent_id for place in self._places.values())
 

@@ -105,11 +105,11 @@ def _standing(record: Record, as_of: date, policy: Policy, day: date, generation
         return Standing("", Status.DEAD)
     if record.temporary:
         return Standing("", Status.TEMPORARY)
-    last = last_presence(record, claims)
-    if last is not None and last.kind == DISPUTE:
-        return Standing(record.unit, Status.RESIDENT)  # "still lives here": counted where last settled
-    left = departure(record, claims)
-    if left is not None:
+    left = departure(record, as_of)
+    if left is not None and left.day <= day:
+        words = [c for c in claims[claims.index(left) :] if c.kind in {CONFIRM, DISPUTE}]
+        if words and words[-1].kind == DISPUTE:
+            return Standing(record.unit, Status.RESIDENT)  # "still lives here": counted where last settled
         return _departed(record, left, policy, day)
     if record.mother is not None and generation < GENERATIONS_MAX:
         return _with_mother(record, _standing(record.mother, as_of, policy, day, generation + 1))
@@ -167,22 +167,14 @@ def departs(record: Record, claim: Claim) -> bool:
     return claim.kind == MOVE_OUT and claim.residence not in {TEMPORARY, ABSENT} and not claim.local(record.unit)
 
 
-def departure(record: Record, claims: list[Claim]) -> Claim | None:
-    """The last departure among ordered claims. A record leaves once, for whoever comes back gets a new one; a second
-    report of it is the later word on the same move (RESOLVER 7, 8).
-    """
-    return next((c for c in reversed(claims) if departs(record, c)), None)
+def departure(record: Record, as_of: date) -> Claim | None:
+    """The last departure that stands and has happened by ``as_of``.
 
-
-def last_presence(record: Record, claims: list[Claim]) -> Claim | None:
-    """The last word on whether somebody who was reported gone is there: a departure, or a confirm or dispute
-    after one.
+    A record leaves once, for whoever comes back gets a new one; so a second report of it is the later word on the
+    same move (RESOLVER 7, 8), also when an earlier day is asked about.
     """
-    last: Claim | None = None
-    for claim in claims:
-        if departs(record, claim) or (last is not None and claim.kind in {CONFIRM, DISPUTE}):
-            last = claim
-    return last
+    found = [c for c in record.claims if departs(record, c) and c.stands and effective_day(c, as_of) is not None]
+    return in_order(found)[-1] if found else None
 
 
 def lapse_day(left: Claim, policy: Policy) -> date:
