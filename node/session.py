@@ -1,4 +1,6 @@
-"""The child's shell around ``ChildSession``: performs its actions on a store. Synchronous, so that the simulator runs the same code as the uplink."""
+"""The child's shell around ``ChildSession``: performs its actions on a store. Synchronous, so that the simulator runs
+the same code as the uplink.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,18 @@ from node import tickets
 from node.changelog import Head
 from node.codec import encode_batch
 from node.ids import Hash, OriginId, UnitCode
-from node.protocol.actions import Alarm, ChildAction, Close, Halt, KeepAcknowledged, KeepTicket, Load, Locate, Release, Send
+from node.protocol.actions import (
+    Alarm,
+    ChildAction,
+    Close,
+    Halt,
+    KeepAcknowledged,
+    KeepTicket,
+    Load,
+    Locate,
+    Release,
+    Send,
+)
 from node.protocol.child import ChildSession
 from node.protocol.messages import (
     PROTOCOL_VERSION_MAX,
@@ -41,6 +54,8 @@ class ChildEndpoint:
         self.session = ChildSession(follow=follow)
         self.outbox: deque[Message] = deque()
         self.closed: Close | None = None
+        self._to_keep: list[KeepAcknowledged] = []
+        self._marked: dict[OriginId, str] | None = None
 
     @property
     def opened(self) -> bool:
@@ -77,7 +92,7 @@ class ChildEndpoint:
         self.receive(decode_response(frame))
 
     def encode(self, message: Message) -> bytes:
-        return encode_request(cast(ChildMessage, message))
+        return encode_request(cast("ChildMessage", message))
 
     def violated(self, code: str, detail: str) -> None:
         """The parent sent something that is no message of ours."""
@@ -115,6 +130,10 @@ class ChildEndpoint:
 
     def _perform(self, actions: list[ChildAction]) -> None:
         queue = deque(actions)
+        self._perform_all(queue)
+        self._keep_acknowledged()
+
+    def _perform_all(self, queue: deque[ChildAction]) -> None:
         while queue:
             action = queue.popleft()
             match action:
@@ -123,21 +142,27 @@ class ChildEndpoint:
                 case Load():
                     queue.extend(self._load(action.previous))
                 case Locate():
-                    found: dict[OriginId, Hash | None] = {head.origin: self._store.hash_at(head.origin, head.seq) for head in action.heads}
+                    self._marked = None
+                    found: dict[OriginId, Hash | None] = {
+                        head.origin: self._store.hash_at(head.origin, head.seq) for head in action.heads
+                    }
                     was = self.session.state
                     queue.extend(self.session.located(found, self._now()))
                     if was is ChildState.LOCATING:  # what came while the session opened
                         queue.extend(self.session.advanced(*self._heads(), self._now()))
                 case KeepAcknowledged():
-                    self._keep_acknowledged(action.head, action.quarantined)
+                    self._to_keep.append(action)
                 case KeepTicket():
                     with self._store.database.transaction() as connection:
-                        tickets.keep(connection, tickets.PARENT, action.ticket, beside=tickets.newest(connection, tickets.PARENT))
+                        tickets.keep(
+                            connection, tickets.PARENT, action.ticket, beside=tickets.newest(connection, tickets.PARENT)
+                        )
                 case Halt():
                     self._halt(action)
                 case Release():
-                    if any(state.halted for state in self._store.states() if state.head.origin == action.origin):
+                    if self._marks().get(action.origin):
                         self._store.release(action.origin)
+                        self._marked = None
                 case Alarm():
                     self._store.raise_alarm(action.code, action.origin, action.detail)
                 case Close():
@@ -150,21 +175,34 @@ class ChildEndpoint:
         header, payload = encode_batch(previous, commits, signer=self._store.node_id)
         return self.session.loaded(header, payload, self._now())
 
-    def _keep_acknowledged(self, head: Head, quarantined: int) -> None:
+    def _keep_acknowledged(self) -> None:
+        """Write down what the parent confirmed, all of one turn in one transaction."""
+        if not self._to_keep:
+            return
+        keep, self._to_keep = self._to_keep, []
+        now = self._store.clock.wall_ms()
+        peer = self.session.parent.node_id if self.session.parent else ""
         with self._store.database.transaction() as connection:
-            connection.execute(
-                _UPSERT_ACKNOWLEDGED,
-                {
-                    "peer": self.session.parent.node_id if self.session.parent else "",
-                    "origin": head.origin,
-                    "seq": head.seq,
-                    "hash": head.hash,
-                    "quarantined": quarantined,
-                    "acknowledged_at": self._store.clock.wall_ms(),
-                },
-            )
+            for action in keep:
+                connection.execute(
+                    _UPSERT_ACKNOWLEDGED,
+                    {
+                        "peer": peer,
+                        "origin": action.head.origin,
+                        "seq": action.head.seq,
+                        "hash": action.head.hash,
+                        "quarantined": action.quarantined,
+                        "acknowledged_at": now,
+                    },
+                )
+
+    def _marks(self) -> dict[OriginId, str]:
+        """Why origins were halted; read once, because a hub has thousands of them."""
+        if self._marked is None:
+            self._marked = {state.head.origin: state.halted for state in self._store.states()}
+        return self._marked
 
     def _halt(self, action: Halt) -> None:
-        state = next((state for state in self._store.states() if state.head.origin == action.origin), None)
-        if state is not None and state.halted != action.code:
+        if self._marks().get(action.origin, action.code) != action.code:
             self._store.halt(action.origin, action.code, action.detail)
+            self._marked = None
