@@ -1,1 +1,1 @@
-"""What a parent adds to a node: the server, the group-commit applier, relay and the views over its children's copies."""
+"""What a parent adds to a node: the server, the group-commit applier, relay, and views over its children's copies."""

@@ -1,7 +1,8 @@
 """The group-commit applier: batches of all children, one transaction, one sync, then the answers (DESIGN 3).
 
-What is wrong with a batch's chain is refused unstored; everything else is stored and relayed, and applied or quarantined. Nothing is answered before the transaction
-is on the disk. Commits are stored verbatim, so that they can be relayed as their holder made them.
+What is wrong with a batch's chain is refused unstored; everything else is stored and relayed, and applied or
+quarantined. Nothing is answered before the transaction is on the disk. Commits are stored verbatim, so that they can be
+relayed as their holder made them.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The batch is on the disk. ``commits`` were new to this store (fewer than the header's if some had come before)."""
+    """The batch is on the disk. ``commits`` were new here, fewer than the header's if some had come before."""
 
     head: Head
     commits: int
@@ -43,7 +44,9 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The batch was not stored. ``fault`` tells whether the origin's chain is at fault, so that an alarm stays in the store."""
+    """The batch was not stored. ``fault`` tells whether the origin's chain is at fault, so that an alarm stays in the
+    store.
+    """
 
     code: str
     detail: str
@@ -57,9 +60,13 @@ _INSERT_SIGNATURE = (
 )
 _SELECT_HALT = sql(sa.select(origin_head.c.halted).where(origin_head.c.origin == sa.bindparam("which")))
 _SET_HALT = sql(
-    sa.update(origin_head).where(origin_head.c.origin == sa.bindparam("which")).values(halted=sa.bindparam("code"), halted_detail=sa.bindparam("reason"))
+    sa.update(origin_head)
+    .where(origin_head.c.origin == sa.bindparam("which"))
+    .values(halted=sa.bindparam("code"), halted_detail=sa.bindparam("reason"))
 )
-_INSERT_ALARM = sql(sa.insert(alarm).values({name: sa.bindparam(name) for name in ("raised_at", "code", "origin", "detail")}))
+_INSERT_ALARM = sql(
+    sa.insert(alarm).values({name: sa.bindparam(name) for name in ("raised_at", "code", "origin", "detail")})
+)
 
 assert batch_signature.name == "batch_signature"
 
@@ -81,7 +88,8 @@ class GroupApplier:
         with self._store.database.transaction():
             group = _Group(self._store, now)
             outcomes = [
-                group.refuse(work, item) if isinstance(item, Refused) else group.store(work, item) for work, item in zip(works, decoded, strict=True)
+                group.refuse(work, item) if isinstance(item, Refused) else group.store(work, item)
+                for work, item in zip(works, decoded, strict=True)
             ]
             group.finish(outcomes)
         return group.outcomes
@@ -94,7 +102,11 @@ def _decode(work: Work) -> list[Commit] | Refused:
         return Refused(error.code, error.message, fault=error.code == "wrong_chain")
     newest = max(commit.schema_version for commit in commits)
     if newest > SCHEMA_VERSION:
-        return Refused("schema_newer", f"commits of schema version {newest} came, this parent knows {SCHEMA_VERSION}: upgrade it first", fault=False)
+        return Refused(
+            "schema_newer",
+            f"commits of schema version {newest} came, this parent knows {SCHEMA_VERSION}: upgrade it first",
+            fault=False,
+        )
     return commits
 
 
@@ -116,7 +128,9 @@ class _Group:
         return refusal
 
     def store(self, work: Work, commits: list[Commit]) -> Outcome:
-        """Put the new commits of a batch into the log and advance the head; applying comes afterwards, for the whole group."""
+        """Put the new commits of a batch into the log and advance the head; applying comes afterwards, for the whole
+        group.
+        """
         header = work.header
         head = self._head(header.origin)
         fresh = self._fresh(head, header, commits)
@@ -127,7 +141,9 @@ class _Group:
             changelog.advance_head(self._connection, fresh[-1], own=False, via=work.via, received_at=self._now)
             self._heads[header.origin] = fresh[-1].head
             if header.signature:
-                self._connection.execute(_INSERT_SIGNATURE, (header.origin, header.seq, header.signer, header.signature))
+                self._connection.execute(
+                    _INSERT_SIGNATURE, (header.origin, header.seq, header.signer, header.signature)
+                )
             self._stored.append((len(self._stored), fresh))
             self._clear_mark(header.origin)
         return Applied(header.head, len(fresh), 0, 0)
@@ -137,9 +153,13 @@ class _Group:
         if header.previous == head:
             return commits
         if header.previous_seq > head.seq:
-            return Refused("gap", f"the batch starts after commit {header.previous_seq}, this parent has {head.seq}", fault=False)
+            return Refused(
+                "gap", f"the batch starts after commit {header.previous_seq}, this parent has {head.seq}", fault=False
+            )
         last = min(header.seq, head.seq)
-        expected: Hash = header.previous_hash if last == header.previous_seq else commits[last - header.previous_seq - 1].hash
+        expected: Hash = (
+            header.previous_hash if last == header.previous_seq else commits[last - header.previous_seq - 1].hash
+        )
         if changelog.hash_at(self._connection, header.origin, last) != expected:
             return Refused("wrong_chain", f"another commit {last} of this origin is already stored here", fault=True)
         return commits[last - header.previous_seq :]
@@ -160,13 +180,18 @@ class _Group:
         for entry in replay.quarantined:
             held.setdefault(entry.commit.origin, []).append(entry.commit.seq)
             if entry.reason != "behind_quarantine":
-                self._alarm("quarantined", entry.commit.origin, f"commit {entry.commit.seq} is stored and not applied: {entry.reason}, {entry.detail}")
+                self._alarm(
+                    "quarantined",
+                    entry.commit.origin,
+                    f"commit {entry.commit.seq} is stored and not applied: {entry.reason}, {entry.detail}",
+                )
         for outcome in outcomes:
-            if isinstance(outcome, Applied):
-                first = outcome.head.seq - outcome.commits
-                count = sum(1 for seq in held.get(outcome.head.origin, ()) if first < seq <= outcome.head.seq)
-                outcome = Applied(outcome.head, outcome.commits, 0, count)
-            self.outcomes.append(outcome)
+            if isinstance(outcome, Refused):
+                self.outcomes.append(outcome)
+                continue
+            first = outcome.head.seq - outcome.commits
+            count = sum(1 for seq in held.get(outcome.head.origin, ()) if first < seq <= outcome.head.seq)
+            self.outcomes.append(Applied(outcome.head, outcome.commits, 0, count))
 
     def _mark(self, origin: OriginId, refusal: Refused) -> None:
         row = self._connection.execute(_SELECT_HALT, {"which": origin}).fetchone()
@@ -178,4 +203,6 @@ class _Group:
         self._connection.execute(_SET_HALT, {"which": origin, "code": "", "reason": ""})
 
     def _alarm(self, code: str, origin: OriginId, detail: str) -> None:
-        self._connection.execute(_INSERT_ALARM, {"raised_at": self._now, "code": code, "origin": origin, "detail": detail})
+        self._connection.execute(
+            _INSERT_ALARM, {"raised_at": self._now, "code": code, "origin": origin, "detail": detail}
+        )

@@ -1,6 +1,8 @@
-"""The parent's shell around ``ParentSession``: performs its actions on a store. Synchronous, so that the simulator runs the same code as the server.
+"""The parent's shell around ``ParentSession``: performs its actions on a store. Synchronous, so that the simulator runs
+the same code as the server.
 
-Batches are collected in the hub's queue and applied in groups with those of other children; ``Hub.apply_group`` feeds the answers back.
+Batches are collected in the hub's queue and applied in groups with those of other children; ``Hub.apply_group`` feeds
+the answers back.
 """
 
 from __future__ import annotations
@@ -15,7 +17,16 @@ from node import limits, tickets
 from node.changelog import Head
 from node.ids import GENESIS_HASH, NodeId, Seq
 from node.protocol.actions import Alarm, Apply, Close, ConfirmTicket, LookUp, MintTicket, ParentAction, Send
-from node.protocol.messages import PROTOCOL_VERSION_MAX, BatchNumber, ChildMessage, Message, ParentMessage, Refuse, TicketVerdict, Welcome
+from node.protocol.messages import (
+    PROTOCOL_VERSION_MAX,
+    BatchNumber,
+    ChildMessage,
+    Message,
+    ParentMessage,
+    Refuse,
+    TicketVerdict,
+    Welcome,
+)
 from node.protocol.parent import LookedUp, ParentSession
 from node.schema import SCHEMA_VERSION
 from node.store import OriginState, Store
@@ -114,7 +125,7 @@ class ParentEndpoint:
         self.receive(decode_request(frame))
 
     def encode(self, message: Message) -> bytes:
-        return encode_response(cast(ParentMessage, message))
+        return encode_response(cast("ParentMessage", message))
 
     def wake(self) -> None:
         """Answers may lie in the outbox; nothing else to do."""
@@ -187,7 +198,11 @@ class ParentEndpoint:
             else:
                 heads.append(Head(head.origin, Seq(0), GENESIS_HASH) if state is None else state.head)
         if action.first:  # also what this child brought before and does not name any more (DESIGN 3)
-            heads += [state.head for origin, state in states.items() if state.via == action.hello.node_id and origin not in announced]
+            heads += [
+                state.head
+                for origin, state in states.items()
+                if state.via == action.hello.node_id and origin not in announced
+            ]
         with store.database.snapshot() as connection:
             verdict: TicketVerdict = tickets.verdict(connection, action.hello.node_id, action.hello.ticket)
         welcome = Welcome(

@@ -1,8 +1,8 @@
 """Capture: one transaction of an own origin becomes one commit (DESIGN 2).
 
-BEGIN IMMEDIATE, a session on the captured tables, the work, its changeset, the commit row and the head, COMMIT; then the witness. A session sees only its own
-connection and records the net effect, hence one session per transaction. Changesets are kept whole (not patchsets), because old values are what a heal
-compares.
+BEGIN IMMEDIATE, a session on the captured tables, the work, its changeset, the commit row and the head, COMMIT; then
+the witness. A session sees only its own connection and records the net effect, hence one session per transaction.
+Changesets are kept whole (not patchsets), because old values are what a heal compares.
 """
 
 from __future__ import annotations
@@ -35,11 +35,13 @@ class _NothingChanged(Exception):
 
 
 @contextlib.contextmanager
-def captured_transaction(database: Database, origin: OriginId, *, author: str, kind: str, tag: str, recorded_at: int) -> Iterator[Capture]:
+def captured_transaction(
+    database: Database, origin: OriginId, *, author: str, kind: str, tag: str, recorded_at: int
+) -> Iterator[Capture]:
     """Everything done to captured tables inside becomes one commit of ``origin``, or nothing at all.
 
-    Raises ``CommitRefused('oversized')`` if it changed more than a commit may hold, and whatever the body raises; then nothing
-    is written.
+    Raises ``CommitRefused('oversized')`` if it changed more than a commit may hold, and whatever the body raises; then
+    nothing is written.
     """
     capture = Capture(database.connection, origin, recorded_at)
     with contextlib.suppress(_NothingChanged), database.transaction() as connection:

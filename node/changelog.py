@@ -1,8 +1,8 @@
 """The change-log: commits, their hash chain, and how they are read and stored.
 
-A *commit* is one transaction of one origin. ``seq`` is gapless per origin; ``hash`` is SHA-256 over a fixed, length-prefixed encoding of all of it and of
-the previous hash, so that equal heads mean equal histories (DESIGN 2). Who may append is decided elsewhere: captures append to own
-origins, the applier to those of children.
+A *commit* is one transaction of one origin. ``seq`` is gapless per origin; ``hash`` is SHA-256 over a fixed,
+length-prefixed encoding of all of it and of the previous hash, so that equal heads mean equal histories (DESIGN 2). Who
+may append is decided elsewhere: captures append to own origins, the applier to those of children.
 """
 
 from __future__ import annotations
@@ -60,7 +60,15 @@ _LENGTH = struct.Struct(">I")
 
 
 def commit_hash(
-    previous: Hash, origin: OriginId, seq: Seq, schema_version: int, recorded_at: int, author: str, kind: str, tag: str, changeset: bytes
+    previous: Hash,
+    origin: OriginId,
+    seq: Seq,
+    schema_version: int,
+    recorded_at: int,
+    author: str,
+    kind: str,
+    tag: str,
+    changeset: bytes,
 ) -> Hash:
     """SHA-256 over: origin (16 bytes), seq (u64), schema version (u32), recorded_at (i64), then author, kind, tag and
     changeset each behind its length (u32), then the previous hash (32 bytes). All integers big-endian.
@@ -99,7 +107,8 @@ def check_size(author: str, tag: str, changeset: bytes) -> None:
 def check_chain(head: Head, commits: Iterable[Commit]) -> Head:
     """Walk commits that must follow ``head`` without a gap; returns the new head.
 
-    Raises ``CommitRefused`` with code ``foreign``, ``gap`` or ``wrong_chain``; nothing of the sequence may then be stored.
+    Raises ``CommitRefused`` with code ``foreign``, ``gap`` or ``wrong_chain``; nothing of the sequence may then be
+    stored.
     """
     for commit in commits:
         if commit.origin != head.origin:
@@ -107,19 +116,36 @@ def check_chain(head: Head, commits: Iterable[Commit]) -> Head:
         if commit.seq != head.seq + 1:
             raise CommitRefused("gap", f"Commit {commit.seq} cannot follow {head.seq}.")
         expected = commit_hash(
-            head.hash, commit.origin, commit.seq, commit.schema_version, commit.recorded_at, commit.author, commit.kind, commit.tag, commit.changeset
+            head.hash,
+            commit.origin,
+            commit.seq,
+            commit.schema_version,
+            commit.recorded_at,
+            commit.author,
+            commit.kind,
+            commit.tag,
+            commit.changeset,
         )
         if expected != commit.hash:
-            raise CommitRefused("wrong_chain", f"The hash of commit {commit.seq} does not follow from its content and its predecessor.")
+            raise CommitRefused(
+                "wrong_chain", f"The hash of commit {commit.seq} does not follow from its content and its predecessor."
+            )
         head = commit.head
     return head
 
 
-_SELECT_HEAD = sql(sa.select(origin_head.c.seq, origin_head.c.hash).where(origin_head.c.origin == sa.bindparam("origin")))
-_SELECT_HASH = sql(
-    sa.select(change_log.c.hash).where(change_log.c.origin == sa.bindparam("origin"), change_log.c.seq == sa.bindparam("seq"))
+_SELECT_HEAD = sql(
+    sa.select(origin_head.c.seq, origin_head.c.hash).where(origin_head.c.origin == sa.bindparam("origin"))
 )
-_COMMIT_COLUMNS = [change_log.c[name] for name in ("origin", "seq", "schema_version", "recorded_at", "author", "kind", "tag", "changeset", "hash")]
+_SELECT_HASH = sql(
+    sa.select(change_log.c.hash).where(
+        change_log.c.origin == sa.bindparam("origin"), change_log.c.seq == sa.bindparam("seq")
+    )
+)
+_COMMIT_COLUMNS = [
+    change_log.c[name]
+    for name in ("origin", "seq", "schema_version", "recorded_at", "author", "kind", "tag", "changeset", "hash")
+]
 _SELECT_COMMITS = sql(
     sa.select(*_COMMIT_COLUMNS)
     .where(change_log.c.origin == sa.bindparam("origin"), change_log.c.seq > sa.bindparam("after"))
@@ -127,7 +153,9 @@ _SELECT_COMMITS = sql(
     .limit(sa.bindparam("count"))
 )
 _INSERT_COMMIT = (
-    "INSERT INTO change_log (origin, seq, schema_version, recorded_at, author, kind, tag, changeset, hash, received_at) VALUES (?,?,?,?,?,?,?,?,?,?)"
+    "INSERT INTO change_log "
+    "(origin, seq, schema_version, recorded_at, author, kind, tag, changeset, hash, received_at) "
+    "VALUES (?,?,?,?,?,?,?,?,?,?)"
 )
 
 
@@ -152,11 +180,24 @@ def read_commits(connection: apsw.Connection, origin: OriginId, after: Seq, *, c
 
 
 def store_commits(connection: apsw.Connection, commits: Iterable[Commit], received_at: int) -> None:
-    """Insert commits into the log, inside the caller's transaction. Heads are advanced by the caller in the same transaction."""
+    """Insert commits into the log, inside the caller's transaction. Heads are advanced by the caller in the same
+    transaction.
+    """
     connection.executemany(
         _INSERT_COMMIT,
         (
-            (c.origin, c.seq, c.schema_version, c.recorded_at, c.author, c.kind, c.tag, c.changeset, c.hash, received_at)
+            (
+                c.origin,
+                c.seq,
+                c.schema_version,
+                c.recorded_at,
+                c.author,
+                c.kind,
+                c.tag,
+                c.changeset,
+                c.hash,
+                received_at,
+            )
             for c in commits
         ),
     )
@@ -171,7 +212,9 @@ _UPSERT_HEAD = (
 
 def advance_head(connection: apsw.Connection, commit: Commit, *, own: bool, via: str, received_at: int) -> None:
     """Make ``commit`` the head of its origin; ``own`` and ``via`` count only when the origin is new here."""
-    connection.execute(_UPSERT_HEAD, (commit.origin, commit.seq, commit.hash, int(own), via, commit.recorded_at, received_at))
+    connection.execute(
+        _UPSERT_HEAD, (commit.origin, commit.seq, commit.hash, int(own), via, commit.recorded_at, received_at)
+    )
 
 
 def check_ids(origin: bytes, value: bytes) -> None:

@@ -1,6 +1,7 @@
 """The only module that reads a clock. Everything else is given a ``Clock`` or a number of milliseconds.
 
-Wall time is written down (recorded_at) and shown, never compared to order commits. Timers use the monotonic reading (RELIABILITY F38).
+Wall time is written down (recorded_at) and shown, never compared to order commits. Timers use the monotonic reading
+(RELIABILITY F38).
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
 """The body of a batch: commits beside each other in columns, compressed with zstd.
 
-Hashes, origins and sequence numbers of single commits do not travel: the receiver computes them from the header, and the head's hash proves all of it. Decompression is
-bounded twice, because python-zstandard ignores ``max_output_size`` when the frame declares a size (RELIABILITY 0.6).
+Hashes, origins and sequence numbers of single commits do not travel: the receiver computes them from the header, and
+the head's hash proves all of it. Decompression is bounded twice, because python-zstandard ignores ``max_output_size``
+when the frame declares a size (RELIABILITY 0.6).
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import zstandard
@@ -23,7 +25,9 @@ _COMPRESSOR_PARAMETERS = zstandard.ZstdCompressionParameters.from_level(
 )
 
 
-def encode_batch(previous: Head, commits: Sequence[Commit], *, signer: NodeId, signature: bytes = b"") -> tuple[BatchHeader, bytes]:
+def encode_batch(
+    previous: Head, commits: Sequence[Commit], *, signer: NodeId, signature: bytes = b""
+) -> tuple[BatchHeader, bytes]:
     """Header and compressed body of consecutive commits that follow ``previous``."""
     assert commits and commits[0].seq == previous.seq + 1
     words: dict[str, int] = {}
@@ -31,7 +35,10 @@ def encode_batch(previous: Head, commits: Sequence[Commit], *, signer: NodeId, s
     def index(word: str) -> int:
         return words.setdefault(word, len(words))
 
-    steps = [commits[0].recorded_at, *(b.recorded_at - a.recorded_at for a, b in zip(commits, commits[1:], strict=False))]
+    steps = [
+        commits[0].recorded_at,
+        *(b.recorded_at - a.recorded_at for a, b in itertools.pairwise(commits)),
+    ]
     body = sync_pb2.BatchBody(
         schema_version=[commit.schema_version for commit in commits],
         recorded_at_step=steps,
@@ -61,7 +68,9 @@ def encode_batch(previous: Head, commits: Sequence[Commit], *, signer: NodeId, s
 
 
 def decompress(payload: bytes, raw_bytes: int) -> bytes:
-    """Exactly ``raw_bytes`` of content, or ``FrameRefused('bomb' or 'malformed')``; no memory beyond that is ever taken."""
+    """Exactly ``raw_bytes`` of content, or ``FrameRefused('bomb' or 'malformed')``; no memory beyond that is ever
+    taken.
+    """
     if raw_bytes > limits.BATCH_BYTES_MAX:
         raise FrameRefused("oversized", f"A batch claims {raw_bytes} bytes; the limit is {limits.BATCH_BYTES_MAX}.")
     if raw_bytes > limits.ZSTD_RATIO_FREE_BYTES and raw_bytes > limits.ZSTD_RATIO_MAX * len(payload):
@@ -70,7 +79,9 @@ def decompress(payload: bytes, raw_bytes: int) -> bytes:
         parameters = zstandard.get_frame_parameters(payload)
         if parameters.content_size != raw_bytes or parameters.window_size > max(limits.ZSTD_WINDOW_BYTES_MAX, 1 << 10):
             raise FrameRefused("bomb", "The compressed size of a batch does not agree with its header.")
-        reader = zstandard.ZstdDecompressor(max_window_size=limits.ZSTD_WINDOW_BYTES_MAX).decompressobj(read_across_frames=False)
+        reader = zstandard.ZstdDecompressor(max_window_size=limits.ZSTD_WINDOW_BYTES_MAX).decompressobj(
+            read_across_frames=False
+        )
         raw = reader.decompress(payload)
     except zstandard.ZstdError as error:
         raise FrameRefused("malformed", f"The body of a batch cannot be decompressed ({error}).") from error
@@ -82,8 +93,8 @@ def decompress(payload: bytes, raw_bytes: int) -> bytes:
 def decode_batch(header: BatchHeader, payload: bytes) -> list[Commit]:
     """The commits of a batch, with the hashes computed here; the last one must be the header's.
 
-    Raises ``FrameRefused`` if the body breaks the wire rules and ``CommitRefused('wrong_chain')`` if the hashes do not lead to
-    the header's head.
+    Raises ``FrameRefused`` if the body breaks the wire rules and ``CommitRefused('wrong_chain')`` if the hashes do not
+    lead to the header's head.
     """
     body = sync_pb2.BatchBody()
     try:
@@ -109,8 +120,12 @@ def decode_batch(header: BatchHeader, payload: bytes) -> list[Commit]:
         seq = Seq(seq + 1)
         changeset = content[offset : offset + size]
         offset += size
-        value = commit_hash(value, header.origin, seq, version, recorded_at, words[author], words[kind], words[tag], changeset)
-        commits.append(Commit(header.origin, seq, version, recorded_at, words[author], words[kind], words[tag], changeset, value))
+        value = commit_hash(
+            value, header.origin, seq, version, recorded_at, words[author], words[kind], words[tag], changeset
+        )
+        commits.append(
+            Commit(header.origin, seq, version, recorded_at, words[author], words[kind], words[tag], changeset, value)
+        )
     if value != header.hash:
         raise CommitRefused("wrong_chain", "The commits of a batch do not lead from its first hash to its last one.")
     return commits

@@ -1,13 +1,14 @@
-"""Opens a store's file through APSW; no other module opens a database (DESIGN 2: one SQLite library per file and process).
+"""Opens a store's file through APSW; no other module opens a database (DESIGN 2: one SQLite library per file and
+process).
 
-Pragmas are set one at a time and read back, because ``execute`` is lazy and an ignored pragma is silent. Every connection made here carries a ``Guard``;
-the triggers on captured tables ask it, so a change outside a capture fails closed.
+Pragmas are set one at a time and read back, because ``execute`` is lazy and an ignored pragma is silent. Every
+connection made here carries a ``Guard``; the triggers on captured tables ask it, so a change outside a capture fails
+closed.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
@@ -28,7 +29,9 @@ _FLAGS: Final = {
 
 
 class ForeignRow(Exception):
-    """A captured row was about to change outside a capture of its origin: our bug, or a stray tool. Nothing was written."""
+    """A captured row was about to change outside a capture of its origin: our bug, or a stray tool. Nothing was
+    written.
+    """
 
 
 class Guard:
@@ -39,7 +42,8 @@ class Guard:
     def __init__(self) -> None:
         self.origin: OriginId | None = None
 
-    def __call__(self, row_origin: object) -> None:
+    def __call__(self, *values: object) -> None:
+        (row_origin,) = values
         if row_origin != self.origin or self.origin is None:
             raise ForeignRow("a register row may only change inside a capture of its own origin")
 
@@ -112,7 +116,9 @@ def explained(path: str) -> Iterator[None]:
     try:
         yield
     except apsw.BusyError as error:
-        raise StoreBusy(f"The store {path} is being written by another process.", hint="Wait a moment and try again.") from error
+        raise StoreBusy(
+            f"The store {path} is being written by another process.", hint="Wait a moment and try again."
+        ) from error
     except apsw.FullError as error:
         raise StoreFull(
             f"The disk that holds {path} is full. Nothing of this step was written; what was recorded before is safe.",
@@ -120,7 +126,8 @@ def explained(path: str) -> Iterator[None]:
         ) from error
     except (apsw.ReadOnlyError, apsw.PermissionsError, apsw.CantOpenError) as error:
         raise StoreError(
-            f"The store {path} cannot be opened for this use ({error}).", hint="Check that the file and its folder exist and may be written by this user."
+            f"The store {path} cannot be opened for this use ({error}).",
+            hint="Check that the file and its folder exist and may be written by this user.",
         ) from error
     except (apsw.NotADBError, apsw.CorruptError) as error:
         raise StoreDamaged(
@@ -134,14 +141,22 @@ def explained(path: str) -> Iterator[None]:
         ) from error
 
 
-def open_database(path: str | Path, mode: Mode, *, vfs: str | None = None, exclusive: bool = False, cache_kib: int = limits.STORE_CACHE_KIB) -> Database:
+def open_database(
+    path: str | Path,
+    mode: Mode,
+    *,
+    vfs: str | None = None,
+    exclusive: bool = False,
+    cache_kib: int = limits.STORE_CACHE_KIB,
+) -> Database:
     """Open a store's file and bring its schema up to date (``create`` and ``write``).
 
-    ``vfs`` and ``exclusive`` are for the simulator's disk, which has no shared memory. Raises ``StoreError`` and its kinds.
+    ``vfs`` and ``exclusive`` are for the simulator's disk, which has no shared memory. Raises ``StoreError`` and its
+    kinds.
     """
     require_sqlite(sqlite_version())
     name = str(path)
-    if vfs is None and mode != "create" and not os.path.exists(name):
+    if vfs is None and mode != "create" and not Path(name).exists():
         raise StoreError(f"There is no store at {name}.", hint="Create one with: dansync init")
     with explained(name):
         connection = apsw.Connection(name, flags=_FLAGS[mode], vfs=vfs, statementcachesize=200)
@@ -165,7 +180,9 @@ def _configure(connection: apsw.Connection, mode: Mode, *, exclusive: bool, cach
         _pragma(connection, "locking_mode", "exclusive")
     if mode != "read":
         _pragma(connection, "journal_mode", "wal")
-        _pragma(connection, "synchronous", 2)  # FULL: NORMAL loses acknowledged commits in a power loss (RELIABILITY 0.1)
+        _pragma(
+            connection, "synchronous", 2
+        )  # FULL: NORMAL loses acknowledged commits in a power loss (RELIABILITY 0.1)
         _pragma(connection, "wal_autocheckpoint", limits.WAL_AUTOCHECKPOINT_PAGES)
     _pragma(connection, "foreign_keys", 0)  # an older changeset may arrive before what it refers to
     _pragma(connection, "recursive_triggers", 1)  # REPLACE must meet the delete guard
@@ -190,13 +207,17 @@ def _check_identity(connection: apsw.Connection, name: str, mode: Mode) -> None:
     if application_id == 0 and tables == 0 and mode == "create":
         return
     if application_id != schema.APPLICATION_ID:
-        raise StoreDamaged(f"The file {name} is not a dansync store.", hint="Name the store's own file, or create a new one elsewhere with: dansync init")
+        raise StoreDamaged(
+            f"The file {name} is not a dansync store.",
+            hint="Name the store's own file, or create a new one elsewhere with: dansync init",
+        )
 
 
 def _refuse_version(name: str, version: int) -> None:
     if version > schema.SCHEMA_VERSION:
         raise StoreTooNew(
-            f"The store {name} has schema version {version}; this release knows version {schema.SCHEMA_VERSION}. Nothing was changed.",
+            f"The store {name} has schema version {version}; this release knows version {schema.SCHEMA_VERSION}. "
+            "Nothing was changed.",
             hint="Install the newer release of dansync; there is no way down.",
         )
     raise UsageError(

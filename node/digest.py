@@ -1,9 +1,9 @@
 """The digest of an origin: one value that is equal if and only if two copies of its register rows are equal (DESIGN 2).
 
-It is computed from the rows themselves each time, never kept along the way, so it is the comparison between copies and the scrub for bit rot at
-once. A row enters as its (column, value) pairs that differ from the column's default: a schema step that appends a column changes
-no digest. Rows are taken in key order and grouped into buckets by the time prefix of the id, so that a difference can be
-narrowed down without sending all rows.
+It is computed from the rows themselves each time, never kept along the way, so it is the comparison between copies and
+the scrub for bit rot at once. A row enters as its (column, value) pairs that differ from the column's default: a schema
+step that appends a column changes no digest. Rows are taken in key order and grouped into buckets by the time prefix of
+the id, so that a difference can be narrowed down without sending all rows.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ Value = str | bytes | int | None
 
 @dataclass(frozen=True, slots=True)
 class OriginDigest:
-    """``value`` covers all captured tables; ``rows`` counts the register's (household, person, event), quarantined ones left out."""
+    """``value`` covers all captured tables; ``rows`` counts the register's (household, person, event), quarantined ones
+    left out.
+    """
 
     value: Hash
     rows: int
@@ -35,7 +37,7 @@ class OriginDigest:
 
 
 def encode_row(names: tuple[bytes, ...], defaults: tuple[Value, ...], row: tuple[Value, ...]) -> bytes:
-    """The bytes of one row: for each value that is not the default, column name, type, length and content. Injective."""
+    """A row: column name, type, length and content of each value that is not the default. Injective."""
     parts = bytearray()
     for name, default, value in zip(names, defaults, row, strict=True):
         if value == default:
@@ -60,7 +62,7 @@ def digest_rows(
     counted: Collection[str],
     left_out: Callable[[str, RowId], bool] | None = None,
 ) -> OriginDigest:
-    """Digest of rows given per table as (name, column names, defaults, rows in key order); the id is the second column."""
+    """Digest of rows, per table (name, column names, defaults, rows in key order); the id is the second column."""
     buckets: list[tuple[str, bytes, Hash]] = []
     rows = 0
     for table, names, defaults, content in tables:
@@ -95,15 +97,21 @@ _COLUMNS: Final = {table.name: tuple(column.name for column in table.columns) fo
 _NAMES: Final = {table: tuple(name.encode() for name in names) for table, names in _COLUMNS.items()}
 _DEFAULTS: Final = {table.name: tuple(_default(column) for column in table.columns) for table in CAPTURED_TABLES}
 _SELECTS: Final = {
-    table.name: sql(sa.select(*table.columns).where(table.c.origin == sa.bindparam("origin")).order_by(table.c.id)) for table in CAPTURED_TABLES
+    table.name: sql(sa.select(*table.columns).where(table.c.origin == sa.bindparam("origin")).order_by(table.c.id))
+    for table in CAPTURED_TABLES
 }
 _COUNTED: Final = frozenset(table.name for table in REGISTER_TABLES)
 
 
-def origin_digest(connection: apsw.Connection, origin: OriginId, *, left_out: Callable[[str, RowId], bool] | None = None) -> OriginDigest:
+def origin_digest(
+    connection: apsw.Connection, origin: OriginId, *, left_out: Callable[[str, RowId], bool] | None = None
+) -> OriginDigest:
     """Digest of one origin's rows in a store. Run it inside one snapshot of the store."""
     return digest_rows(
-        ((table, _NAMES[table], _DEFAULTS[table], connection.execute(_SELECTS[table], {"origin": origin})) for table in _COLUMNS),
+        (
+            (table, _NAMES[table], _DEFAULTS[table], connection.execute(_SELECTS[table], {"origin": origin}))
+            for table in _COLUMNS
+        ),
         counted=_COUNTED,
         left_out=left_out,
     )

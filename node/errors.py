@@ -8,7 +8,9 @@ from __future__ import annotations
 
 
 class DansyncError(Exception):
-    """Something outside our control is wrong. ``hint`` names the next step; ``retry`` says whether trying again may help."""
+    """Something outside our control is wrong. ``hint`` names the next step; ``retry`` says whether trying again may
+    help.
+    """
 
     exit_code = 1
     retry = False
@@ -55,7 +57,9 @@ class StoreDamaged(StoreError):
 
 
 class RegisterError(DansyncError):
-    """A register operation was rejected: a value cannot be read or a reference does not exist (FORMAT, rules of reading)."""
+    """A register operation was rejected: a value cannot be read or a reference does not exist (FORMAT, rules of
+    reading).
+    """
 
     exit_code = 4
 
@@ -72,7 +76,9 @@ class BundleError(DansyncError):
 
 
 class CommitRefused(DansyncError):
-    """A commit cannot be stored: its chain, size or owner is wrong. ``code`` is a word of a small closed set, used as a metric label."""
+    """A commit cannot be stored: its chain, size or owner is wrong. ``code`` is a word of a small closed set, used as a
+    metric label.
+    """
 
     exit_code = 5
 
@@ -82,7 +88,9 @@ class CommitRefused(DansyncError):
 
 
 class FrameRefused(DansyncError):
-    """A message from a peer breaks a wire rule (too large, cut, a bomb, malformed). ``code`` is from a small closed set."""
+    """A message from a peer breaks a wire rule (too large, cut, a bomb, malformed). ``code`` is from a small closed
+    set.
+    """
 
     exit_code = 5
 

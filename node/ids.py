@@ -1,9 +1,9 @@
 """Identifiers and positions, and the one place where row ids are minted.
 
-A *unit* is an administrative place, an *origin* a partition and its chain, a *node* a machine; they are never mixed (DESIGN 1).
-Row ids are UUIDv7 (RFC 9562, section 5.7): 48 bits of Unix milliseconds, then a 12-bit counter that keeps ids minted in one
-millisecond ascending (method 1), then 62 random bits. Order of events is never read from an id; the time prefix only keeps inserts local and gives
-the digest its buckets.
+A *unit* is an administrative place, an *origin* a partition and its chain, a *node* a machine; they are never mixed
+(DESIGN 1). Row ids are UUIDv7 (RFC 9562, section 5.7): 48 bits of Unix milliseconds, then a 12-bit counter that keeps
+ids minted in one millisecond ascending (method 1), then 62 random bits. Order of events is never read from an id; the
+time prefix only keeps inserts local and gives the digest its buckets.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ NodeId = NewType("NodeId", str)  # the name of a machine
 UnitCode = NewType("UnitCode", str)  # 2, 3 or 5 digits, only meaningful together with its valid-from date
 Seq = NewType("Seq", int)  # 1, 2, 3 ... per origin; 0 = before the first commit
 Hash = NewType("Hash", bytes)  # 32 bytes, SHA-256
-Incarnation = NewType("Incarnation", bytes)  # 16 bytes, new whenever a store is created, restored or found to lack commits
+# 16 bytes, new whenever a store is created, restored or found to lack commits
+Incarnation = NewType("Incarnation", bytes)
 
 ID_BYTES = 16
 HASH_BYTES = 32
@@ -31,8 +32,8 @@ _RANDOM_BITS = 62
 class Minter:
     """Mints UUIDv7 ids that ascend, also when the clock stands still or jumps back.
 
-    ``source`` is the randomness: ``random.SystemRandom()`` in production, a seeded ``random.Random`` in a rehearsal, so that
-    a bundle and a seed always give the same ids.
+    ``source`` is the randomness: ``random.SystemRandom()`` in production, a seeded ``random.Random`` in a rehearsal, so
+    that a bundle and a seed always give the same ids.
     """
 
     __slots__ = ("_counter", "_last_ms", "_source")
@@ -53,7 +54,9 @@ class Minter:
             if self._counter >> _COUNTER_BITS:
                 self._last_ms += 1
                 self._counter = 0
-        value = self._last_ms << 80 | 0x7 << 76 | self._counter << 64 | 0b10 << 62 | self._source.getrandbits(_RANDOM_BITS)
+        value = (
+            self._last_ms << 80 | 0x7 << 76 | self._counter << 64 | 0b10 << 62 | self._source.getrandbits(_RANDOM_BITS)
+        )
         return RowId(value.to_bytes(ID_BYTES, "big"))
 
     def origin_id(self, now_ms: int) -> OriginId:

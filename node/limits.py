@@ -1,6 +1,7 @@
 """Every limit, in one place, with its unit and its reason (STYLE 6; RELIABILITY D).
 
-A limit is checked before the memory it guards is taken. Where both ends of a link must agree, the wire rules in proto/README.md cite the name.
+A limit is checked before the memory it guards is taken. Where both ends of a link must agree, the wire rules in
+proto/README.md cite the name.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ MIB: Final = 1024 * KIB
 
 # --- the store -------------------------------------------------------------------------------------------------------
 SQLITE_VERSION_MIN: Final = (3, 51, 3)  # older releases have the WAL-reset corruption bug (DESIGN 2)
-BUSY_TIMEOUT_MS: Final = 10_000  # daemon and command line write from two processes; a bulk import commits every 500 rows
-WAL_AUTOCHECKPOINT_PAGES: Final = 1_000  # 4 MiB of WAL: a flipped bit in the WAL drops all that follows, so keep it short
+# daemon and command line write from two processes; a bulk import commits every 500 rows
+BUSY_TIMEOUT_MS: Final = 10_000
+# 4 MiB of WAL: a flipped bit in the WAL drops all that follows, so keep it short
+WAL_AUTOCHECKPOINT_PAGES: Final = 1_000
 STORE_CACHE_KIB: Final = 16 * KIB  # page cache of a node
 PARENT_CACHE_KIB: Final = 64 * KIB  # page cache of a node that applies others' commits
 
@@ -24,7 +27,7 @@ TEXT_BYTES_MAX: Final = 4 * KIB  # one text value of a register row
 AUTHOR_BYTES_MAX: Final = 200
 TAG_BYTES_MAX: Final = 200
 
-# --- batches and frames ------------------------------------------------------------------------------------------------
+# --- batches and frames -----------------------------------------------------------------------------------------------
 FRAME_BYTES_MAX: Final = 256 * KIB  # one message on the wire, all included
 FRAME_PAYLOAD_BYTES_MAX: Final = 192 * KIB  # a chunk of a batch inside a frame; leaves room for the envelope
 GRPC_MESSAGE_BYTES_MAX: Final = 512 * KIB  # what gRPC itself lets in; our own check comes first
@@ -33,7 +36,8 @@ BATCH_BYTES_TARGET: Final = 1 * MIB  # a batch is closed once its commits reach 
 BATCH_BYTES_MAX: Final = COMMIT_BYTES_MAX + 1 * MIB  # raw size of a batch: one largest commit and its envelope
 BATCH_WIRE_BYTES_MAX: Final = BATCH_BYTES_MAX + 64 * KIB  # compressed size: never much larger than raw
 ZSTD_RATIO_MAX: Final = 400  # a batch that claims to grow more is a bomb (real ones measured at 3 to 60)
-ZSTD_RATIO_FREE_BYTES: Final = 256 * KIB  # up to this raw size the ratio is not looked at: small batches repeat themselves
+# up to this raw size the ratio is not looked at: small batches repeat themselves
+ZSTD_RATIO_FREE_BYTES: Final = 256 * KIB
 ZSTD_WINDOW_BYTES_MAX: Final = 8 * MIB
 ZSTD_LEVEL: Final = 6
 WINDOW_BATCHES_MAX: Final = 4  # batches sent and not yet acknowledged
@@ -42,7 +46,7 @@ HEADS_PER_FRAME_MAX: Final = 2_000  # heads (56 bytes each) in one Hello or Welc
 HEADS_MAX: Final = 100_000  # origins in one session: nine times the communes of the country
 TEXT_FIELD_BYTES_MAX: Final = 1 * KIB  # a name or a reason in a message
 
-# --- a session ---------------------------------------------------------------------------------------------------------
+# --- a session --------------------------------------------------------------------------------------------------------
 HELLO_TIMEOUT_MS: Final = 10_000  # from the opened stream to a complete Hello
 ACK_TIMEOUT_MS: Final = 10_000  # from the last frame sent to any frame received, while batches are unacknowledged
 IDLE_TIMEOUT_MS: Final = 45_000  # without any frame from the peer, heartbeats included
@@ -51,22 +55,23 @@ BUSY_HEARTBEAT_INTERVAL_MS: Final = 3_000  # a parent that is applying says so w
 TICKET_INTERVAL_MS: Final = 60_000  # a following child asks for a new ticket at most this often: each costs two syncs
 FRAMES_PER_SECOND_MAX: Final = 2_000  # from one peer; above it the stream is closed
 
-# --- group commit ------------------------------------------------------------------------------------------------------
+# --- group commit -----------------------------------------------------------------------------------------------------
 GROUP_BATCHES_MAX: Final = 64  # batches of all children applied in one transaction
 GROUP_BYTES_MAX: Final = 16 * MIB  # raw
-MERGE_ROWS_MAX: Final = 8  # a commit with at most this many rows is merged with its neighbours; larger ones apply plainly
+# a commit with at most this many rows is merged with its neighbours; larger ones apply plainly
+MERGE_ROWS_MAX: Final = 8
 MERGE_GROUP_COMMITS_MAX: Final = 1_000  # commits merged into one changeset
 APPLY_QUEUE_BATCHES_MAX: Final = 256  # waiting for the writer; beyond it the server stops reading from its streams
 QUARANTINE_ROWS_MAX: Final = 50_000  # row keys kept for one quarantined commit; a larger one blocks its whole origin
 
-# --- reconnecting ------------------------------------------------------------------------------------------------------
+# --- reconnecting -----------------------------------------------------------------------------------------------------
 RECONNECT_DELAY_MIN_MS: Final = 500
 RECONNECT_DELAY_MAX_MS: Final = 30_000  # full jitter up to here: 3,321 communes come back at once (RELIABILITY F32)
 FOLLOW_POLL_INTERVAL_MS: Final = 200  # how soon a running node notices a commit of another process
 SHUTDOWN_TIMEOUT_MS: Final = 5_000
 STREAMS_MAX: Final = 4_000  # concurrent children of one parent
 
-# --- keepalive (RELIABILITY 0, 4 and D) --------------------------------------------------------------------------------
+# --- keepalive (RELIABILITY 0, 4 and D) -------------------------------------------------------------------------------
 KEEPALIVE_TIME_MS: Final = 30_000
 KEEPALIVE_TIMEOUT_MS: Final = 10_000
 PING_TIMEOUT_MS: Final = 10_000
@@ -74,5 +79,5 @@ SERVER_PING_INTERVAL_MIN_MS: Final = 15_000
 CONNECTION_AGE_MAX_MS: Final = 6 * 3_600_000
 CONNECTION_AGE_GRACE_MS: Final = 10_000
 
-# --- interchange bundles -----------------------------------------------------------------------------------------------
+# --- interchange bundles ----------------------------------------------------------------------------------------------
 CSV_FIELD_BYTES_MAX: Final = 64 * KIB

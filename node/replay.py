@@ -1,8 +1,9 @@
 """Replaying others' commits into the register tables: inspect, group, apply, or hold back (DESIGN 3).
 
-Storing and applying are two steps. A commit that is stored and cannot be applied is *quarantined* with every later commit on the same rows; the rest goes on.
-The triggers that guard the tables are off while this module applies: it looks at every row itself first (owner, table, number of columns, no deletion), because a changeset
-for a missing table or with too many columns applies nothing and says nothing, and because merging hides a double insert.
+Storing and applying are two steps. A commit that is stored and cannot be applied is *quarantined* with every later
+commit on the same rows; the rest goes on. The triggers that guard the tables are off while this module applies: it
+looks at every row itself first (owner, table, number of columns, no deletion), because a changeset for a missing table
+or with too many columns applies nothing and says nothing, and because merging hides a double insert.
 """
 
 from __future__ import annotations
@@ -131,7 +132,9 @@ class Replay:
         self.quarantined: list[Quarantined] = []
 
     def apply(self, commits: Iterable[Commit]) -> None:
-        """Apply commits in order (those of one origin in the order of their seq); what cannot be applied stands in ``quarantined``."""
+        """Apply commits in order (those of one origin in the order of their seq); what cannot be applied stands in
+        ``quarantined``.
+        """
         with triggers_off(self._connection):
             for commit in commits:
                 self._one(commit)
@@ -173,7 +176,7 @@ class Replay:
             return
         if len(merge.commits) > 1:
             try:
-                builder = apsw.ChangesetBuilder()
+                builder = apsw.ChangesetBuilder()  # type: ignore[no-untyped-call]
                 for commit in merge.commits:
                     builder.add(commit.changeset)
                 _apply(self._connection, builder.output(), merge.rows)
@@ -250,7 +253,9 @@ def _apply(connection: apsw.Connection, changeset: bytes, rows: int) -> None:
 
 
 def _insert(connection: apsw.Connection, inserts: tuple[tuple[str, list[SQLiteRow]], ...], rows: int) -> None:
-    """Plain inserts: what ``inspect`` has read need not be read again. Means the same as applying: a row that exists aborts."""
+    """Plain inserts: what ``inspect`` has read need not be read again. Means the same as applying: a row that exists
+    aborts.
+    """
     with _whole(connection, rows):
         for table, values in inserts:
             names = COLUMN_NAMES[table][: len(values[0])]  # an older schema step has fewer; the rest has defaults
@@ -286,7 +291,10 @@ def triggers_off(connection: apsw.Connection) -> Iterator[None]:
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 1)
 
 
-_INSERT_QUARANTINE = "INSERT INTO quarantine (origin, seq, table_name, row_id, reason, detail, quarantined_at) VALUES (?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
+_INSERT_QUARANTINE = (
+    "INSERT INTO quarantine (origin, seq, table_name, row_id, reason, detail, quarantined_at) "
+    "VALUES (?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
+)
 
 
 def store_quarantine(connection: apsw.Connection, entries: Sequence[Quarantined], now_ms: int) -> None:

@@ -213,7 +213,7 @@ CAPTURED_NAMES: Final = tuple(table.name for table in CAPTURED_TABLES)
 COLUMN_NAMES: Final = {table.name: tuple(column.name for column in table.columns) for table in CAPTURED_TABLES}
 COLUMN_COUNTS: Final = {table.name: len(table.columns) for table in CAPTURED_TABLES}
 
-_DIALECT = sqlite.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+_DIALECT = sqlite.dialect(paramstyle="named")
 
 
 @lru_cache(maxsize=512)
@@ -229,7 +229,7 @@ def _sql(statement: Executable) -> str:
 
 
 def sql(statement: Executable) -> str:
-    """The SQLite text of a Core statement, with ``:name`` parameters for APSW. Build statements once, at module level."""
+    """The SQLite text of a Core statement, with ``:name`` parameters for APSW. Build statements once, in a module."""
     return _sql(statement)
 
 
@@ -270,12 +270,17 @@ def guard_statements(table: str) -> tuple[str, ...]:
     update = (
         guard.format(when="update", event="UPDATE")
         if table not in INSERT_ONLY_TABLES
-        else f"CREATE TRIGGER {table}_guard_update BEFORE UPDATE ON {table} BEGIN SELECT RAISE(ABORT, 'rows of {table} are never changed'); END"
+        else f"CREATE TRIGGER {table}_guard_update BEFORE UPDATE ON {table} "
+        f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are never changed'); END"
+    )
+    delete = (
+        f"CREATE TRIGGER {table}_guard_delete BEFORE DELETE ON {table} "
+        "BEGIN SELECT RAISE(ABORT, 'register rows are never deleted'); END"
     )
     return (
         guard.format(when="insert", event="INSERT"),
         update,
-        f"CREATE TRIGGER {table}_guard_delete BEFORE DELETE ON {table} BEGIN SELECT RAISE(ABORT, 'register rows are never deleted'); END",
+        delete,
     )
 
 

@@ -46,7 +46,7 @@ _UPSERT_ACKNOWLEDGED = (
 
 
 class ChildEndpoint:
-    """One session with the parent. ``outbox`` fills with messages to send, in order; ``closed`` is set when it is over."""
+    """One session with the parent. ``outbox`` fills with messages to send, in order; ``closed`` is set at its end."""
 
     def __init__(self, store: Store, *, follow: bool, release: str) -> None:
         self._store = store

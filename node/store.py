@@ -1,7 +1,8 @@
 """The store of a node: identity, captures, heads and the log, on one connection (DESIGN 2).
 
-What lives here: everything a node does with its own file. Applying others' commits stands in ``node.replay``; the register operations in
-``node.register``. A store is used by one thread at a time; a second process may use the same file.
+What lives here: everything a node does with its own file. Applying others' commits stands in ``node.replay``; the
+register operations in ``node.register``. A store is used by one thread at a time; a second process may use the same
+file.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from node.witness import DiskWitnessFile, Missing, Witness, WitnessFile
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a partition says of itself in its first commit. ``unit_code`` belongs to the era that ``unit_valid_from`` names."""
+    """What a partition says of itself in its first commit. ``unit_code`` belongs to the era that ``unit_valid_from``
+    names.
+    """
 
     node_id: NodeId
     parent_node_id: NodeId
@@ -72,20 +75,37 @@ class Alarm:
 
 
 _SELECT_META = sql(sa.select(meta.c.value).where(meta.c.key == sa.bindparam("key")))
-_UPSERT_META = "INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+_UPSERT_META = (
+    "INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+)
 _SELECT_STATES = sql(
-    sa.select(*(origin_head.c[n] for n in ("origin", "seq", "hash", "own", "via", "halted", "halted_detail", "recorded_at", "received_at"))).order_by(
-        origin_head.c.own.desc(), origin_head.c.origin
-    )
+    sa.select(
+        *(
+            origin_head.c[n]
+            for n in ("origin", "seq", "hash", "own", "via", "halted", "halted_detail", "recorded_at", "received_at")
+        )
+    ).order_by(origin_head.c.own.desc(), origin_head.c.origin)
 )
 _INSERT_ALARM = sql(sa.insert(alarm).values({n: sa.bindparam(n) for n in ("raised_at", "code", "origin", "detail")}))
-_SELECT_ALARMS = sql(sa.select(alarm.c.id, alarm.c.raised_at, alarm.c.code, alarm.c.origin, alarm.c.detail).order_by(alarm.c.id.desc()).limit(sa.bindparam("count")))
+_SELECT_ALARMS = sql(
+    sa.select(alarm.c.id, alarm.c.raised_at, alarm.c.code, alarm.c.origin, alarm.c.detail)
+    .order_by(alarm.c.id.desc())
+    .limit(sa.bindparam("count"))
+)
 _INSERT_PROFILE = sql(sa.insert(origin_profile).values({c.name: sa.bindparam(c.name) for c in origin_profile.columns}))
 _SELECT_PROFILES = sql(sa.select(*origin_profile.columns))
-_SELECT_QUARANTINED = sql(sa.select(quarantine.c.table_name, quarantine.c.row_id).where(quarantine.c.origin == sa.bindparam("origin")).distinct())
+_SELECT_QUARANTINED = sql(
+    sa.select(quarantine.c.table_name, quarantine.c.row_id)
+    .where(quarantine.c.origin == sa.bindparam("origin"))
+    .distinct()
+)
 _SELECT_ACKNOWLEDGED = sql(
     sa.select(
-        acknowledged.c.origin, acknowledged.c.peer, acknowledged.c.seq, acknowledged.c.quarantined, acknowledged.c.acknowledged_at
+        acknowledged.c.origin,
+        acknowledged.c.peer,
+        acknowledged.c.seq,
+        acknowledged.c.quarantined,
+        acknowledged.c.acknowledged_at,
     ).order_by(acknowledged.c.acknowledged_at)
 )
 _COUNT_QUARANTINED = "SELECT count(*) FROM (SELECT DISTINCT origin, table_name, row_id FROM quarantine)"
@@ -131,7 +151,8 @@ class Store:
         try:
             if store._meta("node_id") is not None:
                 raise UsageError(
-                    f"The store {path} already belongs to node {store.node_id}.", hint="Use it with: dansync run, or choose another folder."
+                    f"The store {path} already belongs to node {store.node_id}.",
+                    hint="Use it with: dansync run, or choose another folder.",
                 )
             store._found(profile)
         except BaseException:
@@ -156,7 +177,9 @@ class Store:
         store = cls(database, Witness(witness_file or DiskWitnessFile(f"{path}.witness")), clock, source)
         try:
             if store._meta("node_id") is None:
-                raise StoreDamaged(f"The store {path} was never completed.", hint="Run dansync init again with the same folder.")
+                raise StoreDamaged(
+                    f"The store {path} was never completed.", hint="Run dansync init again with the same folder."
+                )
             if mode == "write":
                 store._meet_witness()
         except BaseException:
@@ -174,7 +197,9 @@ class Store:
                 "INSERT INTO origin_head (origin, seq, hash, own, via) VALUES (?, 0, ?, 1, '')",
                 (origin, GENESIS_HASH),
             )
-            with captured_work(self.database, Capture(connection, origin, now), author="", kind=KIND_PROFILE, tag="") as capture:
+            with captured_work(
+                self.database, Capture(connection, origin, now), author="", kind=KIND_PROFILE, tag=""
+            ) as capture:
                 connection.execute(
                     _INSERT_PROFILE,
                     {
@@ -246,7 +271,9 @@ class Store:
         own = self.own_origins()
         if len(own) != 1:
             names = ", ".join(id_text(origin) for origin in own)
-            raise UsageError(f"This node holds {len(own)} origins ({names}).", hint="Name the one you mean with --origin.")
+            raise UsageError(
+                f"This node holds {len(own)} origins ({names}).", hint="Name the one you mean with --origin."
+            )
         return own[0]
 
     def own_origins(self) -> tuple[OriginId, ...]:
@@ -255,18 +282,25 @@ class Store:
     def profiles(self) -> dict[OriginId, Profile]:
         """What every origin known here says of itself."""
         with explained(self.database.path):
-            rows = self.connection.execute(_SELECT_PROFILES).fetchall()
+            rows = list(self.connection.execute(_SELECT_PROFILES))
         return {
-            OriginId(row[0]): Profile(NodeId(row[2]), NodeId(row[3]), str(row[4]), str(row[5]), str(row[6]), str(row[7])) for row in rows
+            OriginId(row[0]): Profile(
+                NodeId(row[2]), NodeId(row[3]), str(row[4]), str(row[5]), str(row[6]), str(row[7])
+            )
+            for row in rows
         }
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def capture(self, *, author: str, kind: str, recorded_at: int, tag: str = "", origin: OriginId | None = None) -> Iterator[Capture]:
+    def capture(
+        self, *, author: str, kind: str, recorded_at: int, tag: str = "", origin: OriginId | None = None
+    ) -> Iterator[Capture]:
         """One captured transaction of an own origin (by default of the only one); see ``node.capture``."""
         which = self.own_origin() if origin is None else origin
-        with captured_transaction(self.database, which, author=author, kind=kind, tag=tag, recorded_at=recorded_at) as capture:
+        with captured_transaction(
+            self.database, which, author=author, kind=kind, tag=tag, recorded_at=recorded_at
+        ) as capture:
             yield capture
         if capture.commit is not None:
             self._witness(capture.commit)
@@ -286,14 +320,22 @@ class Store:
         """All origins known here, own ones first."""
         with explained(self.database.path):
             return [
-                OriginState(Head(OriginId(row[0]), Seq(row[1]), Hash(row[2])), bool(row[3]), row[4], row[5], row[6], row[7], row[8])
+                OriginState(
+                    Head(OriginId(row[0]), Seq(row[1]), Hash(row[2])),
+                    bool(row[3]),
+                    row[4],
+                    row[5],
+                    row[6],
+                    row[7],
+                    row[8],
+                )
                 for row in self.connection.execute(_SELECT_STATES)
             ]
 
     def data_version(self) -> int:
         """Changes when another connection has committed to the file."""
         with explained(self.database.path):
-            return int(cast(int, self.connection.pragma("data_version")))
+            return int(cast("int", self.connection.pragma("data_version")))
 
     def head(self, origin: OriginId) -> Head:
         with explained(self.database.path):
@@ -304,7 +346,12 @@ class Store:
             return changelog.hash_at(self.connection, origin, seq)
 
     def read_commits(
-        self, origin: OriginId, after: Seq, *, count: int = limits.BATCH_COMMITS_MAX, bytes_target: int = limits.BATCH_BYTES_TARGET
+        self,
+        origin: OriginId,
+        after: Seq,
+        *,
+        count: int = limits.BATCH_COMMITS_MAX,
+        bytes_target: int = limits.BATCH_BYTES_TARGET,
     ) -> list[Commit]:
         """Commits after a position, in order: as many as fit a batch, at least one if there is any."""
         commits: list[Commit] = []
@@ -320,7 +367,9 @@ class Store:
     def quarantined(self, origin: OriginId) -> frozenset[tuple[str, RowId]]:
         """Keys (table, row id) that are held back; ('', b'') stands for the whole origin."""
         with explained(self.database.path):
-            return frozenset((str(row[0]), RowId(row[1])) for row in self.connection.execute(_SELECT_QUARANTINED, {"origin": origin}))
+            return frozenset(
+                (str(row[0]), RowId(row[1])) for row in self.connection.execute(_SELECT_QUARANTINED, {"origin": origin})
+            )
 
     def quarantined_rows(self) -> int:
         """How many row keys are held back, all origins together."""
@@ -332,13 +381,17 @@ class Store:
     def size_bytes(self) -> int:
         """Size of the database file, its write-ahead log not included."""
         with explained(self.database.path):
-            return int(cast(int, self.connection.pragma("page_count"))) * int(cast(int, self.connection.pragma("page_size")))
+            return int(cast("int", self.connection.pragma("page_count"))) * int(
+                cast("int", self.connection.pragma("page_size"))
+            )
 
     def digest(self, origin: OriginId) -> OriginDigest:
         """Digest of an origin's rows as they stand now, quarantined rows left out."""
         with self.database.snapshot() as connection:
             held = self.quarantined(origin)
-            return origin_digest(connection, origin, left_out=(lambda table, row: (table, row) in held) if held else None)
+            return origin_digest(
+                connection, origin, left_out=(lambda table, row: (table, row) in held) if held else None
+            )
 
     # --- alarms ----------------------------------------------------------------------------------------------------
 
@@ -353,7 +406,10 @@ class Store:
     def alarms(self, count: int = 100) -> list[Alarm]:
         """The newest alarms first."""
         with explained(self.database.path):
-            return [Alarm(row[0], row[1], row[2], row[3], row[4]) for row in self.connection.execute(_SELECT_ALARMS, {"count": count})]
+            return [
+                Alarm(row[0], row[1], row[2], row[3], row[4])
+                for row in self.connection.execute(_SELECT_ALARMS, {"count": count})
+            ]
 
     def halt(self, origin: OriginId, code: str, detail: str) -> None:
         """Take nothing more of an origin until an operator has looked; raises an alarm."""
@@ -369,5 +425,7 @@ class Store:
     def acknowledged(self) -> dict[OriginId, Acknowledgement]:
         """What the parent has confirmed to have on its disk; the newest word where there were several parents."""
         with explained(self.database.path):
-            rows = self.connection.execute(_SELECT_ACKNOWLEDGED).fetchall()
-        return {OriginId(row[0]): Acknowledgement(NodeId(row[1]), Seq(row[2]), int(row[3]), int(row[4])) for row in rows}
+            rows = list(self.connection.execute(_SELECT_ACKNOWLEDGED))
+        return {
+            OriginId(row[0]): Acknowledgement(NodeId(row[1]), Seq(row[2]), int(row[3]), int(row[4])) for row in rows
+        }

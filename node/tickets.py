@@ -1,7 +1,7 @@
 """Session tickets: a token minted by the parent when a session has drained, kept by both ends, the last two (DESIGN 3).
 
-A child that presents an old ticket was restored from an older copy or cloned; this shows before any chain differs. The newest
-but one is good too, because the message that carried the newest may have been lost.
+A child that presents an old ticket was restored from an older copy or cloned; this shows before any chain differs. The
+newest but one is good too, because the message that carried the newest may have been lost.
 """
 
 from __future__ import annotations
@@ -17,9 +17,19 @@ from node.schema import sql, ticket
 TICKET_BYTES: Final = 16
 PARENT: Final = ""  # the child's key for the ticket of its own parent
 
-_SELECT = sql(sa.select(ticket.c.position, ticket.c.ticket).where(ticket.c.peer == sa.bindparam("peer")).order_by(ticket.c.position.desc()))
-_INSERT = sql(sa.insert(ticket).values(peer=sa.bindparam("peer"), position=sa.bindparam("position"), ticket=sa.bindparam("ticket")))
-_DELETE = sql(sa.delete(ticket).where(ticket.c.peer == sa.bindparam("peer"), ticket.c.position == sa.bindparam("position")))
+_SELECT = sql(
+    sa.select(ticket.c.position, ticket.c.ticket)
+    .where(ticket.c.peer == sa.bindparam("peer"))
+    .order_by(ticket.c.position.desc())
+)
+_INSERT = sql(
+    sa.insert(ticket).values(
+        peer=sa.bindparam("peer"), position=sa.bindparam("position"), ticket=sa.bindparam("ticket")
+    )
+)
+_DELETE = sql(
+    sa.delete(ticket).where(ticket.c.peer == sa.bindparam("peer"), ticket.c.position == sa.bindparam("position"))
+)
 
 
 def _known(connection: apsw.Connection, peer: str) -> list[tuple[int, bytes]]:

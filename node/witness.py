@@ -1,10 +1,11 @@
 """The witness: a small file beside the database that remembers the last commit of each own origin.
 
-One flipped bit in the write-ahead log silently drops every later commit while integrity_check says ok (RELIABILITY 0.2). The witness is written and synced
-after the commit, so it may lag and never leads; found ahead of the database at start, it proves that commits are missing.
+One flipped bit in the write-ahead log silently drops every later commit while integrity_check says ok (RELIABILITY
+0.2). The witness is written and synced after the commit, so it may lag and never leads; found ahead of the database at
+start, it proves that commits are missing.
 
-Layout: two slots of 128 bytes for each origin, used in turn (slot = seq mod 2), so that a torn write spoils at most the older
-knowledge. A slot holds magic, origin, seq, hash and a checksum over them.
+Layout: two slots of 128 bytes for each origin, used in turn (slot = seq mod 2), so that a torn write spoils at most the
+older knowledge. A slot holds magic, origin, seq, hash and a checksum over them.
 """
 
 from __future__ import annotations
@@ -48,8 +49,7 @@ class DiskWitnessFile:
 
     def read(self) -> bytes:
         try:
-            with open(self._path, "rb") as file:
-                return file.read()
+            return Path(self._path).read_bytes()
         except FileNotFoundError:
             return b""
 
@@ -67,7 +67,9 @@ class DiskWitnessFile:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """The store lacks what the witness saw: ``witnessed`` was committed here, the store ends at ``found`` (or differs there)."""
+    """The store lacks what the witness saw: ``witnessed`` was committed here, the store ends at ``found`` (or differs
+    there).
+    """
 
     witnessed: Head
     found: Head
@@ -118,7 +120,7 @@ class Witness:
         return position * 2 * SLOT_BYTES
 
     def missing(self, own: Iterable[tuple[Head, Hash | None]]) -> list[Missing]:
-        """Compare with the store: pairs of (head, hash that the store has at the witnessed seq, None if it has none)."""
+        """Compare with the store: pairs of (head, hash that the store has at the witnessed seq or None)."""
         witnessed = self.heads()
         result: list[Missing] = []
         for head, hash_there in own:

@@ -1,4 +1,6 @@
-"""What the machines ask their shells to do. A shell performs actions in order; where an action has an answer, the shell feeds it back to the machine."""
+"""What the machines ask their shells to do. A shell performs actions in order; where an action has an answer, the shell
+feeds it back to the machine.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,7 @@ class KeepTicket:
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """This origin does not climb any more until somebody has looked: mark it, and alarm if it was not marked so before."""
+    """The origin does not climb any more until somebody looks: mark it, and alarm unless it was marked so before."""
 
     origin: OriginId
     code: str
@@ -75,7 +77,7 @@ class Halt:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """This origin climbs: take back a mark that an earlier session left."""
+    """The origin climbs: take back a mark that an earlier session left."""
 
     origin: OriginId
 
@@ -85,7 +87,9 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class LookUp:
-    """Say what we have of these origins and which of them this child may bring; answer with ``ParentSession.looked_up``."""
+    """Say what we have of these origins and which of them this child may bring; answer with
+    ``ParentSession.looked_up``.
+    """
 
     hello: Hello
     own: tuple[Head, ...]

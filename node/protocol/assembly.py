@@ -13,15 +13,23 @@ def cut(batch: BatchNumber, header: BatchHeader, payload: bytes) -> Iterator[Bat
     """The frames of one batch, each within ``FRAME_BYTES_MAX``."""
     size = limits.FRAME_PAYLOAD_BYTES_MAX
     for offset in range(0, max(len(payload), 1), size):
-        yield BatchFrame(batch, header if offset == 0 else None, payload[offset : offset + size], offset + size >= len(payload))
+        yield BatchFrame(
+            batch, header if offset == 0 else None, payload[offset : offset + size], offset + size >= len(payload)
+        )
 
 
 def check_header(header: BatchHeader) -> None:
     """Refuse a batch by what it announces, before any memory is taken. Raises ``FrameRefused``."""
     if header.seq - header.previous_seq != header.commits or not 1 <= header.commits <= limits.BATCH_COMMITS_MAX:
-        raise FrameRefused("malformed", f"A batch announces {header.commits} commits between {header.previous_seq} and {header.seq}.")
+        raise FrameRefused(
+            "malformed", f"A batch announces {header.commits} commits between {header.previous_seq} and {header.seq}."
+        )
     if header.raw_bytes > limits.BATCH_BYTES_MAX or header.wire_bytes > limits.BATCH_WIRE_BYTES_MAX:
-        raise FrameRefused("oversized", f"A batch announces {header.raw_bytes} bytes ({header.wire_bytes} compressed); the limit is {limits.BATCH_BYTES_MAX}.")
+        raise FrameRefused(
+            "oversized",
+            f"A batch announces {header.raw_bytes} bytes ({header.wire_bytes} compressed); "
+            f"the limit is {limits.BATCH_BYTES_MAX}.",
+        )
 
 
 class Assembly:
@@ -37,7 +45,9 @@ class Assembly:
     def add(self, frame: BatchFrame) -> tuple[BatchHeader, bytes] | None:
         """The header and payload of a batch that this frame completes, else None. Raises ``FrameRefused``."""
         if frame.batch != self._next:
-            raise FrameRefused("out_of_order", f"A piece of batch {frame.batch} came while batch {self._next} was expected.")
+            raise FrameRefused(
+                "out_of_order", f"A piece of batch {frame.batch} came while batch {self._next} was expected."
+            )
         if (frame.header is None) == (self._header is None):
             raise FrameRefused("malformed", "The header of a batch must come once, with its first piece.")
         if frame.header is not None:

@@ -1,7 +1,9 @@
-"""The child's side of a session: say what we have, learn what the parent has, send what is missing, keep what is acknowledged.
+"""The child's side of a session: say what we have, learn what the parent has, send what is missing, keep what is
+acknowledged.
 
-The machine holds one cursor an origin. A batch is sent only behind the one before it, so the parent sees each origin's commits in order; origins take
-turns, so that one long backlog does not hold up the others. Nothing is kept as acknowledged that the parent did not say.
+The machine holds one cursor an origin. A batch is sent only behind the one before it, so the parent sees each origin's
+commits in order; origins take turns, so that one long backlog does not hold up the others. Nothing is kept as
+acknowledged that the parent did not say.
 """
 
 from __future__ import annotations
@@ -13,7 +15,18 @@ from dataclasses import dataclass
 from node import limits
 from node.changelog import Head
 from node.ids import Hash, OriginId
-from node.protocol.actions import Alarm, ChildAction, Close, Halt, KeepAcknowledged, KeepTicket, Load, Locate, Release, Send
+from node.protocol.actions import (
+    Alarm,
+    ChildAction,
+    Close,
+    Halt,
+    KeepAcknowledged,
+    KeepTicket,
+    Load,
+    Locate,
+    Release,
+    Send,
+)
 from node.protocol.assembly import cut
 from node.protocol.messages import (
     Acknowledge,
@@ -133,14 +146,19 @@ class ChildSession:
         return actions + self._pump(now_ms)
 
     def loaded(self, header: BatchHeader | None, payload: bytes, now_ms: int) -> list[ChildAction]:
-        """The answer to ``Load``; None if the log has nothing there (pruned, or our bug): the origin is left for this session."""
+        """The answer to ``Load``; None if the log has nothing there (pruned, or our bug): the origin is left for this
+        session.
+        """
         origin, self._loading = self._loading, None
         if self.state is not ChildState.STREAMING or origin is None:
             return []
         cursor = self._cursors[origin]
         if header is None:
             cursor.halted = True
-            return [Halt(origin, "log_missing", "the log has no commits where the parent needs them"), *self._pump(now_ms)]
+            return [
+                Halt(origin, "log_missing", "the log has no commits where the parent needs them"),
+                *self._pump(now_ms),
+            ]
         assert header.previous == cursor.sent, "a batch must follow the one before it"
         cursor.sent = header.head
         batch = self._next_batch
@@ -180,7 +198,9 @@ class ChildSession:
         opening = self.state in (ChildState.GREETED, ChildState.WELCOMED)
         if opening and now_ms - self._started_ms > limits.HELLO_TIMEOUT_MS:
             return self._close("hello_timeout", "the parent did not answer")
-        if (self._flights or self._drained_waiting or self.state is ChildState.FINISHING) and silence > limits.ACK_TIMEOUT_MS:
+        if (
+            self._flights or self._drained_waiting or self.state is ChildState.FINISHING
+        ) and silence > limits.ACK_TIMEOUT_MS:
             return self._close("ack_timeout", "the parent did not acknowledge what was sent")
         if silence > limits.IDLE_TIMEOUT_MS:
             return self._close("idle_timeout", "nothing was heard from the parent")
@@ -225,11 +245,18 @@ class ChildSession:
         if message.schema_version < self._schema_version:
             return self._finish(
                 "parent_older",
-                f"the parent knows schema version {message.schema_version}, this node has {self._schema_version}: upgrade the parent first",
+                f"the parent knows schema version {message.schema_version}, this node has {self._schema_version}: "
+                "upgrade the parent first",
             )
         self.state = ChildState.WELCOMED
         if message.ticket_verdict == "stale":
-            return [Alarm("stale_ticket", None, "the parent does not know our last session: this store was restored from an old copy, or cloned")]
+            return [
+                Alarm(
+                    "stale_ticket",
+                    None,
+                    "the parent does not know our last session: this store was restored from an old copy, or cloned",
+                )
+            ]
         return []
 
     def _heads(self, message: Heads) -> list[ChildAction]:
@@ -249,7 +276,13 @@ class ChildSession:
     def _place(self, head: Head, hash_here: Hash | None) -> list[ChildAction]:
         cursor = self._cursors.get(head.origin)
         if cursor is None:
-            return [Alarm("origin_unknown_here", head.origin, "the parent has an origin from this node that this store does not have")]
+            return [
+                Alarm(
+                    "origin_unknown_here",
+                    head.origin,
+                    "the parent has an origin from this node that this store does not have",
+                )
+            ]
         relation = relate(cursor.local, head, hash_here, own=cursor.own)
         if relation is Relation.RESUME:
             cursor.sent = head
@@ -262,14 +295,22 @@ class ChildSession:
 
     def _acknowledged(self, message: Acknowledge, now_ms: int) -> list[ChildAction]:
         if not self._flights or (self._flights[0].batch, self._flights[0].head) != (message.batch, message.head):
-            return self._finish("out_of_turn", f"the parent acknowledged batch {message.batch}, which is not the oldest one under way")
+            return self._finish(
+                "out_of_turn", f"the parent acknowledged batch {message.batch}, which is not the oldest one under way"
+            )
         self._flights.popleft()
         return [KeepAcknowledged(message.head, message.quarantined), *self._pump(now_ms)]
 
     def _refused(self, message: Refuse, now_ms: int) -> list[ChildAction]:
         if message.batch is not None:
-            if not self._flights or self._flights[0].batch != message.batch or self._flights[0].head.origin != message.origin:
-                return self._finish("out_of_turn", f"the parent refused batch {message.batch}, which is not the oldest one under way")
+            if (
+                not self._flights
+                or self._flights[0].batch != message.batch
+                or self._flights[0].head.origin != message.origin
+            ):
+                return self._finish(
+                    "out_of_turn", f"the parent refused batch {message.batch}, which is not the oldest one under way"
+                )
             self._flights.popleft()
         cursor = self._cursors.get(message.origin)
         if cursor is None:
@@ -323,5 +364,3 @@ class ChildSession:
     def _close(self, code: str, detail: str) -> list[ChildAction]:
         self.state = ChildState.CLOSED
         return [Close(code, detail, clean=False)]
-
-

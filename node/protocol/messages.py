@@ -1,4 +1,6 @@
-"""The messages of a session, as our own types. ``node.wire`` turns them into protobuf and back; nothing else knows protobuf."""
+"""The messages of a session, as our own types. ``node.wire`` turns them into protobuf and back; nothing else knows
+protobuf.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ class Welcome:
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """Follows Hello and Welcome, in as many pieces as it takes; later a child announces new origins so, and is answered so."""
+    """Follows Hello and Welcome, in as many pieces as it takes; later a child announces new origins so, and is answered
+    so.
+    """
 
     own: tuple[Head, ...]
     relayed: tuple[Head, ...]
@@ -95,7 +99,9 @@ class Acknowledge:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """The parent takes nothing more of this origin in this session. ``batch`` is None if it was refused before any batch."""
+    """The parent takes nothing more of this origin in this session. ``batch`` is None if it was refused before any
+    batch.
+    """
 
     origin: OriginId
     code: str

@@ -1,7 +1,7 @@
 """The parent's side of a session: greet, say what we have, take batches in order, answer each exactly once.
 
-The machine decides what may be taken from this child; whether a batch is sound is decided where it is applied. An answer leaves only after the shell has
-reported the batch durable, and answers leave in the order in which batches came.
+The machine decides what may be taken from this child; whether a batch is sound is decided where it is applied. An
+answer leaves only after the shell has reported the batch durable, and answers leave in the order in which batches came.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from node.protocol.transitions import ParentState, parent_takes
 
 @dataclass(frozen=True, slots=True)
 class LookedUp:
-    """The shell's answer to ``LookUp``: ``welcome`` as it should be sent, our heads, and what this child may not bring."""
+    """The shell's answer to ``LookUp``: the ``welcome`` to send, our heads, and what this child may not bring."""
 
     welcome: Welcome
     heads: tuple[Head, ...]
@@ -93,7 +93,10 @@ class ParentSession:
                 return []
             case Finish():
                 self.state = ParentState.CLOSED
-                return [Send(Finish(message.code, "")), Close(message.code, message.detail, clean=message.code == "done")]
+                return [
+                    Send(Finish(message.code, "")),
+                    Close(message.code, message.detail, clean=message.code == "done"),
+                ]
 
     def looked_up(self, answer: LookedUp, now_ms: int) -> list[ParentAction]:
         """The answer to ``LookUp``."""
@@ -106,7 +109,13 @@ class ParentSession:
             self.state = ParentState.STREAMING
             actions.append(Send(answer.welcome))
             if answer.welcome.ticket_verdict == "stale":
-                actions.append(Alarm("stale_ticket", None, f"node {self.node_id} does not know its last session: restored from an old copy, or cloned"))
+                actions.append(
+                    Alarm(
+                        "stale_ticket",
+                        None,
+                        f"node {self.node_id} does not know its last session: restored from an old copy, or cloned",
+                    )
+                )
         for head in answer.heads:
             self._positions.setdefault(head.origin, head)
         actions += [Send(part) for part in pieces((), answer.heads)]
@@ -151,7 +160,9 @@ class ParentSession:
             return self._finish("hello_timeout", "no complete Hello came in time")
         if now_ms - self._received_ms > limits.IDLE_TIMEOUT_MS:
             return self._finish("idle_timeout", "nothing was heard from the child")
-        interval = limits.BUSY_HEARTBEAT_INTERVAL_MS if self._under_way or self._looking_up else limits.HEARTBEAT_INTERVAL_MS
+        interval = (
+            limits.BUSY_HEARTBEAT_INTERVAL_MS if self._under_way or self._looking_up else limits.HEARTBEAT_INTERVAL_MS
+        )
         if now_ms - self._sent_ms >= interval:
             self._sent_ms = now_ms
             return [Send(Heartbeat())]
@@ -223,7 +234,12 @@ class ParentSession:
         if position is None:
             refusal = Refuse(header.origin, "not_enrolled", "this origin was not announced in this session", None)
         elif header.previous != position:
-            refusal = Refuse(header.origin, "gap", f"a batch starts after commit {header.previous_seq}, expected was {position.seq}", None)
+            refusal = Refuse(
+                header.origin,
+                "gap",
+                f"a batch starts after commit {header.previous_seq}, expected was {position.seq}",
+                None,
+            )
         else:
             return None
         self._refused[header.origin] = refusal

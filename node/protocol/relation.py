@@ -29,7 +29,9 @@ def relate(local: Head, parent: Head, hash_here: Hash | None, *, own: bool) -> R
 
 
 EXPLANATIONS = {
-    Relation.RESTORED: "the parent has commits of this origin that are missing here: this store comes from an older copy",
+    Relation.RESTORED: (
+        "the parent has commits of this origin that are missing here: this store comes from an older copy"
+    ),
     Relation.FORK: "the parent has other commits at the same place: this store was restored and then written to",
     Relation.RELAY_BEHIND: "the parent has more of this relayed origin than we have",
     Relation.DIVERGED: "the parent's copy of this relayed origin has another history than ours",

@@ -1,6 +1,7 @@
 """The states of both sides of a session and which message each state takes, as a table.
 
-A message that the table does not list for the present state breaks the protocol: the session is finished with the code ``out_of_turn``.
+A message that the table does not list for the present state breaks the protocol: the session is finished with the code
+``out_of_turn``.
 """
 
 from __future__ import annotations
