@@ -20,9 +20,9 @@ from hub.applier import Applied, GroupApplier, Work
 from hub.server import HubServer
 from hub.session import Hub
 from node import limits
+from node.chain import Head
 from node.codec import encode_batch
 from node.database import open_database
-from node.changelog import Head
 from node.ids import GENESIS_HASH, OriginId, Seq
 from node.replay import triggers_off
 from node.session import ChildEndpoint

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from node import changelog
-from node.changelog import Commit, Head
+from node.chain import Commit, Head
 from node.codec import decode_batch
 from node.errors import CommitRefused, FrameRefused
 from node.ids import Hash, NodeId, OriginId

@@ -18,7 +18,7 @@ import grpc.aio
 
 from hub.session import Hub, ParentEndpoint
 from node import limits
-from node.changelog import Head
+from node.chain import Head
 from node.conversation import Conversation, InStore, Traffic
 from node.errors import StoreError, UsageError
 from node.ids import NodeId

@@ -14,7 +14,7 @@ from typing import cast
 
 from hub.applier import Applied, GroupApplier, Refused, Work
 from node import limits, tickets
-from node.changelog import Head
+from node.chain import Head
 from node.ids import GENESIS_HASH, NodeId, Seq
 from node.protocol.actions import Alarm, Apply, Close, ConfirmTicket, LookUp, MintTicket, ParentAction, Send
 from node.protocol.messages import (

@@ -13,7 +13,8 @@ from collections.abc import Generator, Iterator
 import apsw
 
 from node import schema
-from node.changelog import Commit, advance_head, head_of, next_commit, store_commits
+from node.chain import Commit, next_commit
+from node.changelog import advance_head, head_of, store_commits
 from node.database import Database
 from node.ids import OriginId
 

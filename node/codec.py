@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 
 from dansync.sync.v1 import sync_pb2
 from node import limits
-from node.changelog import Commit, Head, commit_hash
+from node.chain import Commit, Head, commit_hash
 from node.errors import CommitRefused, FrameRefused
 from node.ids import NodeId, Seq
 from node.protocol.messages import BatchHeader

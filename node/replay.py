@@ -16,7 +16,7 @@ from typing import Final
 import apsw
 
 from node import limits
-from node.changelog import Commit
+from node.chain import Commit
 from node.ids import ID_BYTES, OriginId, RowId
 from node.schema import COLUMN_COUNTS, COLUMN_NAMES, INSERT_ONLY_TABLES, SCHEMA_VERSION
 

@@ -8,7 +8,7 @@ from collections import deque
 from typing import cast
 
 from node import tickets
-from node.changelog import Head
+from node.chain import Head
 from node.codec import encode_batch
 from node.ids import Hash, OriginId, UnitCode
 from node.protocol.actions import (

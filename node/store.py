@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from node import changelog, limits
 from node.capture import Capture, captured_transaction, captured_work
-from node.changelog import KIND_PROFILE, Commit, Head
+from node.chain import KIND_PROFILE, Commit, Head
 from node.clock import Clock
 from node.database import Database, Mode, explained, open_database
 from node.digest import OriginDigest, origin_digest

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 
 from dansync.sync.v1 import sync_pb2
 from node import limits
-from node.changelog import Head
+from node.chain import Head
 from node.errors import FrameRefused
 from node.ids import HASH_BYTES, ID_BYTES, Hash, Incarnation, NodeId, OriginId, Seq, UnitCode
 from node.protocol.messages import (

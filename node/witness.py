@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from node.changelog import Head
+from node.chain import Head
 from node.ids import GENESIS_HASH, Hash, OriginId, Seq
 
 SLOT_BYTES: Final = 128

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from node.changelog import Head
+from node.chain import Head
 from node.ids import OriginId
 from node.protocol.messages import BatchHeader, BatchNumber, Hello, Message
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from node import limits
-from node.changelog import Head
+from node.chain import Head
 from node.ids import Hash, OriginId
 from node.protocol.actions import (
     Alarm,

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, NewType
 
-from node.changelog import Head
+from node.chain import Head
 from node.ids import Hash, Incarnation, NodeId, OriginId, Seq, UnitCode
 
 PROTOCOL_VERSION_MIN: Final = 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from node import limits
-from node.changelog import Head
+from node.chain import Head
 from node.errors import FrameRefused
 from node.ids import NodeId, OriginId
 from node.protocol.actions import Alarm, Apply, Close, ConfirmTicket, LookUp, MintTicket, ParentAction, Send

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from node.changelog import Head
+from node.chain import Head
 from node.ids import Hash
 
 

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from node.changelog import Commit
+from node.chain import Commit
 from node.clock import ManualClock
 from node.ids import NodeId, OriginId, RowId, Seq
 from node.store import Profile, Store
