@@ -1,4 +1,6 @@
-"""``make bench``: one table, every figure a ratio to raw SQLite in the same run, with the goal beside it. Nothing here can fail on time."""
+"""``make bench``: one table, every figure a ratio to raw SQLite in the same run, with the goal beside it. Nothing here
+can fail on time.
+"""
 
 from __future__ import annotations
 

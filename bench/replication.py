@@ -1,7 +1,9 @@
-"""Capture, apply, end to end and sizes, beside raw ``executemany`` of the same rows into the same tables without guards.
+"""Capture, apply, end to end and sizes, beside raw ``executemany`` of the same rows into the same tables without
+guards.
 
-Raw is one transaction of plain inserts with the same settings: the most that SQLite gives. CPU time of this process is taken for what runs in it, because other
-work on a shared machine distorts the wall clock; the end-to-end figure waits for disk and loopback and takes the wall.
+Raw is one transaction of plain inserts with the same settings: the most that SQLite gives. CPU time of this process is
+taken for what runs in it, because other work on a shared machine distorts the wall clock; the end-to-end figure waits
+for disk and loopback and takes the wall.
 """
 
 from __future__ import annotations
