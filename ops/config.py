@@ -1,6 +1,7 @@
 """The folder of a node and its settings file ``node.toml``.
 
-A node is one folder: ``store.db`` (and its witness beside it), ``node.toml``, a lock that keeps a second daemon out, and what imports rejected.
+A node is one folder: ``store.db`` (and its witness beside it), ``node.toml``, a lock that keeps a second daemon out,
+and what imports rejected.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ REJECTED_NAME: Final = "rejected.csv"
 
 @dataclass(frozen=True, slots=True)
 class NodeConfig:
-    """``parent_address``, ``listen`` and ``metrics_listen`` are ``host:port`` or empty: no parent, no children, no metrics."""
+    """``parent_address``, ``listen`` and ``metrics_listen`` are ``host:port`` or empty: no parent, no children, no
+    metrics.
+    """
 
     folder: Path
     node_id: NodeId

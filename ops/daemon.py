@@ -1,7 +1,8 @@
-"""A running node: its store's thread, its uplink, its server, its metrics. A hub is a node that listens; a district does both.
+"""A running node: its store's thread, its uplink, its server, its metrics. A hub is a node that listens; a district
+does both.
 
-All SQLite work of the process happens in one thread on one connection. Another process (the command line) may write to the same file; the daemon notices by
-SQLite's data_version and sends it on.
+All SQLite work of the process happens in one thread on one connection. Another process (the command line) may write to
+the same file; the daemon notices by SQLite's data_version and sends it on.
 """
 
 from __future__ import annotations
@@ -73,8 +74,8 @@ class Daemon:
     async def run(self, *, drain: bool = False, on_ready: Callable[[Daemon], None] | None = None) -> None:
         """Serve and send until stopped; with ``drain``, send everything once and end.
 
-        Raises ``StoreError`` if the store cannot be used, ``UsageError`` if an address cannot be had, ``PeerUnavailable`` if
-        ``drain`` does not reach the parent.
+        Raises ``StoreError`` if the store cannot be used, ``UsageError`` if an address cannot be had,
+        ``PeerUnavailable`` if ``drain`` does not reach the parent.
         """
         with daemon_lock(self.config):
             try:

@@ -1,7 +1,8 @@
 """The Prometheus endpoint of a node.
 
-Numbers are read from the store when they are scraped, on a read-only connection of the scrape's own thread, so a slow or hanging scrape never holds up the data path
-(RELIABILITY F75). Labels are tiers, codes and node ids of direct children: small closed sets, never a record's id.
+Numbers are read from the store when they are scraped, on a read-only connection of the scrape's own thread, so a slow
+or hanging scrape never holds up the data path (RELIABILITY F75). Labels are tiers, codes and node ids of direct
+children: small closed sets, never a record's id.
 """
 
 from __future__ import annotations

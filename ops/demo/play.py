@@ -1,0 +1,227 @@
+"""Plays the demo: records at the communes, follows the script, keeps every node running, and proves the copies at the
+end.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from hub.views.results import View
+from node.ids import id_text
+from ops.demo.script import Act, script
+from ops.demo.stage import Stage, seconds_now
+from ops.i18n import _
+from ops.rehearsal.plan import Plan
+from ops.rehearsal.processes import ProcessTree
+from ops.rehearsal.verify import Copy, compare
+from ops.synth import SynthConfig, generate
+
+SLICE_EVENTS_MAX: Final = 4
+FRAME_SECONDS: Final = 0.25
+ORIGIN_CHARACTERS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """``seconds``: how long the communes record; starting and the proof come on top."""
+
+    seed: int = 1
+    persons: int = 1_200
+    moves: int = 90
+    seconds: float = 30
+    districts: int = 2
+    communes: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class DemoRow:
+    """One node in the last table. ``lag_seconds``: from the end of recording until all above it had everything."""
+
+    node_id: str
+    tier: str
+    origin: str
+    origins: int
+    rows: int
+    head: int
+    equal: bool
+    lag_seconds: float
+    bytes_sent: int
+    bytes_a_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    rows: tuple[DemoRow, ...]
+    equal: bool
+
+
+def run_demo(options: DemoOptions, console: Console, *, quiet: bool = False) -> DemoResult:
+    """Play it on ``console``. Raises ``PeerUnavailable`` if a node does not start or the tree does not drain."""
+    with tempfile.TemporaryDirectory(prefix="dansync-demo-") as folder:
+        work = Path(folder)
+        config = SynthConfig(
+            seed=options.seed,
+            persons=options.persons,
+            moves=options.moves,
+            districts=options.districts,
+            communes=options.communes,
+        )
+        generate(config, work / "bundle")
+        plan = Plan(work / "bundle")
+        tree = ProcessTree(plan, work / "nodes", options.seed)
+        stage = Stage(console, plan.topology, tree, quiet=quiet)
+        try:
+            with stage.live():
+                return _Play(options, plan, tree, stage).run()
+        finally:
+            tree.close()
+
+
+class _Play:
+    def __init__(self, options: DemoOptions, plan: Plan, tree: ProcessTree, stage: Stage) -> None:
+        self._options = options
+        self._plan = plan
+        self._tree = tree
+        self._stage = stage
+        self._down: set[str] = set()
+        self._restarts: Counter[str] = Counter()
+        self._caught_up: dict[str, float] = {}
+
+    def run(self) -> DemoResult:
+        tree, stage = self._tree, self._stage
+        stage.say(
+            _("{0} nodes start: the nation, two provinces, their districts and communes.").format(
+                len(self._plan.topology)
+            )
+        )
+        tree.found()
+        tree.start(lambda _what, _done, _total: stage.draw())
+        started = seconds_now()
+        self._record(started)
+        recorded = seconds_now()
+        stage.say(_("Everything is recorded. What was held up climbs now."))
+        self._climb(recorded)
+        seconds = seconds_now() - started
+        stage.draw()
+        tree.stop()
+        copies = compare(self._plan.topology, tree.stores)
+        rows = tuple(self._row(row.node_id, copies, seconds) for row in self._plan.topology.top_down())
+        result = DemoResult(rows, all(row.equal for row in rows))
+        stage.finish(rows, self._verdict(result, copies))
+        return result
+
+    def _record(self, started: float) -> None:
+        recordings = self._tree.recordings(SLICE_EVENTS_MAX)
+        total = sum(len(self._plan.rows[node_id].events) for node_id in recordings)
+        waiting = sorted(recordings)
+        for node_id in waiting:
+            recordings[node_id].step()  # the standing register
+            self._supervise()
+        self._stage.say(
+            _("{0} communes have entered their registers; now life goes on: {1} events.").format(len(waiting), total)
+        )
+        acts = script(self._plan.topology, self._options.seed)
+        waiting = [node_id for node_id in waiting if not recordings[node_id].done]
+        began, turn, done = seconds_now(), 0, 0
+        while waiting or acts:
+            passed = (seconds_now() - began) / self._options.seconds
+            while acts and acts[0].at <= passed:
+                self._perform(acts.pop(0))
+            # record as much as the clock allows, in turn
+            while waiting and done < total * min(passed, 1.0):
+                node_id = waiting[turn % len(waiting)]
+                done += recordings[node_id].step()
+                turn += 1
+                if recordings[node_id].done:
+                    waiting.remove(node_id)
+            self._supervise()
+            self._stage.draw(recorded=done, total=total)
+            time.sleep(FRAME_SECONDS)
+
+    def _climb(self, since: float) -> None:
+        for node_id, cable in self._tree.cables.items():
+            if not cable.plugged:
+                cable.plug()
+                self._stage.say(_("{0} has its link again.").format(self._stage.name(node_id)))
+        self._down.clear()
+
+        def progress(_what: str, _done: int, _total: int) -> None:
+            self._supervise()
+            self._note_caught_up(since)
+            self._stage.draw()
+
+        self._tree.wait_drained(progress)
+        self._note_caught_up(since)
+
+    def _note_caught_up(self, since: float) -> None:
+        now = seconds_now()
+        for node_id, backlog in self._stage.backlogs().items():
+            if backlog:
+                self._caught_up.pop(node_id, None)
+            else:
+                self._caught_up.setdefault(node_id, now - since)
+
+    def _perform(self, act: Act) -> None:
+        name, tree = self._stage.name(act.node_id), self._tree
+        match act.deed:
+            case "unplug":
+                tree.cables[act.node_id].unplug()
+                self._stage.say(_("{0} loses its link, and goes on recording.").format(name))
+            case "plug":
+                tree.cables[act.node_id].plug()
+                self._stage.say(_("{0} has its link again.").format(name))
+            case "kill":
+                self._down.add(act.node_id)
+                tree.nodes[act.node_id].kill()
+                self._stage.say(_("The power fails at {0}: kill -9.").format(name))
+            case "start":
+                self._down.discard(act.node_id)
+                if not tree.nodes[act.node_id].running:
+                    tree.nodes[act.node_id].start()
+                self._stage.say(_("{0} starts again and looks what it has.").format(name))
+
+    def _supervise(self) -> None:
+        """Whoever is killed by the viewer is started again."""
+        for node_id, node in self._tree.nodes.items():
+            if not node.running and node_id not in self._down:
+                self._restarts[node_id] += 1
+                node.start()
+                self._stage.say(_("{0} was killed from outside; it starts again.").format(self._stage.name(node_id)))
+
+    def _row(self, node_id: str, copies: list[Copy], seconds: float) -> DemoRow:
+        store = self._tree.stores[node_id]
+        held = [copy for copy in copies if copy.node_id == node_id]
+        of_mine = [copy for copy in copies if copy.owner == node_id]
+        cable = self._tree.cables.get(node_id)
+        sent = cable.bytes_up if cable is not None else 0
+        origin = store.own_origin()
+        return DemoRow(
+            node_id,
+            self._plan.topology[node_id].tier,
+            id_text(origin)[-ORIGIN_CHARACTERS:],
+            len(held),
+            sum(copy.rows for copy in held),
+            store.head(origin).seq,
+            all(copy.equal for copy in (*held, *of_mine)),
+            self._caught_up.get(node_id, 0.0),
+            sent,
+            sent / seconds,
+        )
+
+    def _verdict(self, result: DemoResult, copies: list[Copy]) -> str:
+        roots = [self._tree.stores[root] for root in self._plan.topology.roots]
+        counted = Counter(row.status for row in View(roots, self._plan.as_of).residents())
+        commits = sum(store.head(origin).seq for store in self._tree.stores.values() for origin in store.own_origins())
+        persons = ", ".join(f"{count} {status}" for status, count in sorted(counted.items()))
+        if not result.equal:
+            return _("NOT EQUAL: some copies differ from their owners'.")
+        return _("{0} commits, {1} copies, every one equal to its owner's. At the top: {2}.").format(
+            commits, len(copies), persons
+        )

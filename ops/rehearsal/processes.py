@@ -1,0 +1,156 @@
+"""A rehearsal with real processes: `dansync run` for every node, gRPC over cables that are unplugged, nodes that are
+killed.
+
+The seed says when. Recording goes into each node's store from here, as the command line does it while a node runs.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+from typing import Final
+
+from node.clock import SystemClock
+from node.errors import PeerUnavailable, UsageError
+from node.ids import NodeId
+from node.store import Store
+from ops.config import STORE_NAME, NodeConfig
+from ops.rehearsal.inprocess import Progress
+from ops.rehearsal.nodes import NodeProcess, free_port
+from ops.rehearsal.plan import SLICE_EVENTS_MAX, Plan, Recording
+from ops.rehearsal.relay import Relay, RelayLoop
+
+_CLOCK: Final = SystemClock()
+NODES_MAX: Final = 40  # processes on one small machine: about 60 MB and one second of a core each to start
+DRAIN_SECONDS_MAX: Final = 300.0
+DISTURBANCES_PER_NODE: Final = 1
+
+
+class ProcessTree:
+    """All nodes of a plan as processes. ``run`` records, unplugs and kills until everything is at the roots."""
+
+    def __init__(self, plan: Plan, work: Path, seed: int) -> None:
+        if len(plan.topology) > NODES_MAX:
+            raise UsageError(
+                f"The bundle has {len(plan.topology)} nodes; at most {NODES_MAX} run as processes on one machine.",
+                hint="Rehearse it in one process: dansync rehearse --in-process",
+            )
+        self._plan = plan
+        self._work = work
+        self._rng = random.Random(f"links {seed}")
+        self._relays = RelayLoop()
+        self.nodes: dict[str, NodeProcess] = {}
+        self.cables: dict[str, Relay] = {}
+        self.stores: dict[str, Store] = {}
+        """Open in this process too, to record and, in the end, to read."""
+
+    def found(self) -> None:
+        """Make every node's folder, store and cable."""
+        topology = self._plan.topology
+        ports: dict[str, int] = {}
+        for row in topology.top_down():
+            folder = self._work / row.node_id.replace("/", "_")
+            folder.mkdir(parents=True)
+            self._plan.found(row.node_id, folder / STORE_NAME)
+            listen = ""
+            if topology.children(row.node_id):
+                ports[row.node_id] = free_port()
+                listen = f"127.0.0.1:{ports[row.node_id]}"
+            parent = ""
+            if row.parent_id:
+                cable = self.cables[row.node_id] = self._relays.relay(("127.0.0.1", ports[row.parent_id]))
+                parent = f"127.0.0.1:{cable.port}"
+            config = NodeConfig(folder, NodeId(row.node_id), parent_address=parent, listen=listen)
+            self.nodes[row.node_id] = NodeProcess(config)
+            source = random.SystemRandom()
+            self.stores[row.node_id] = Store.open(config.store_path, clock=SystemClock(), source=source)
+
+    def start(self, progress: Progress) -> None:
+        for node in self.nodes.values():
+            node.start()
+        for number, node in enumerate(self.nodes.values(), 1):
+            node.wait_ready()
+            progress("start", number, len(self.nodes))
+
+    def recordings(self, slice_events_max: int = SLICE_EVENTS_MAX) -> dict[str, Recording]:
+        """What every node has to record."""
+        rejected = self._plan.rejects.append
+        found = {
+            node_id: Recording(self._plan, node_id, store, rejected, slice_events_max=slice_events_max)
+            for node_id, store in self.stores.items()
+        }
+        return {node_id: recording for node_id, recording in found.items() if not recording.done}
+
+    def run(self, progress: Progress) -> None:
+        self.found()
+        self.start(progress)
+        recordings = self.recordings()
+        total = sum(len(r.households) + len(r.persons) + len(r.events) for r in self._plan.rows.values())
+        waiting, done = sorted(recordings), 0
+        disturbances = DISTURBANCES_PER_NODE * len(self.cables)
+        while waiting or disturbances > 0:
+            if waiting and (disturbances <= 0 or self._rng.random() < 0.7):
+                node_id = self._rng.choice(waiting)
+                done += recordings[node_id].step()
+                progress("record", done, total)
+                if recordings[node_id].done:
+                    waiting.remove(node_id)
+            else:
+                disturbances -= 1
+                self._disturb()
+        for cable in self.cables.values():
+            cable.plug()
+        for node in self.nodes.values():
+            if not node.running:
+                node.start()
+        self.wait_drained(progress)
+        self.stop()
+
+    def _disturb(self) -> None:
+        """Unplug a cable or plug it in, or kill a node and start it again."""
+        if not self.cables:
+            return
+        name = self._rng.choice(sorted(self.cables))
+        if self._rng.random() < 0.3:
+            self.nodes[name].kill()
+            self.nodes[name].start()
+        elif self.cables[name].plugged:
+            self.cables[name].unplug()
+        else:
+            self.cables[name].plug()
+
+    def behind(self) -> int:
+        """Commits that are missing at the copies above their owners, all together."""
+        missing = 0
+        for node_id, store in self.stores.items():
+            for origin in store.own_origins():
+                seq = store.head(origin).seq
+                ancestors = self._plan.topology.ancestors(node_id)
+                missing += sum(seq - self.stores[ancestor].head(origin).seq for ancestor in ancestors)
+        return missing
+
+    def wait_drained(self, progress: Progress) -> None:
+        """Raises ``PeerUnavailable`` if not everything climbs in time."""
+        first = behind = self.behind()
+        deadline = _CLOCK.monotonic_ms() / 1000 + DRAIN_SECONDS_MAX
+        while behind and _CLOCK.monotonic_ms() / 1000 < deadline:
+            time.sleep(0.1)
+            behind = self.behind()
+            progress("drain", max(first - behind, 0), max(first, 1))
+        if behind:
+            raise PeerUnavailable(
+                f"{behind} commits have not climbed after {DRAIN_SECONDS_MAX:.0f} seconds.",
+                hint=f"The nodes' last words are in the files node.log under {self._work}",
+            )
+
+    def stop(self) -> None:
+        """End all nodes, children first."""
+        for node in reversed(self.nodes.values()):
+            node.stop()
+
+    def close(self) -> None:
+        self.stop()
+        for store in self.stores.values():
+            store.close()
+        self._relays.close()

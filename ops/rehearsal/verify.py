@@ -1,0 +1,50 @@
+"""The proof at the end: every copy of every origin, at every tier, has its owner's head and its owner's digest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from node.errors import StoreDamaged
+from node.ids import OriginId
+from node.interchange.topology import Topology
+from node.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One copy of one origin. ``equal``: head and digest are the owner's."""
+
+    node_id: str
+    owner: str
+    origin: OriginId
+    seq: int
+    rows: int
+    digest: bytes
+    equal: bool
+
+
+def compare(topology: Topology, stores: Mapping[str, Store]) -> list[Copy]:
+    """Every copy that should exist, owners first, in the order of the tree."""
+    copies: list[Copy] = []
+    for row in topology.top_down():
+        owner = stores[row.node_id]
+        for origin in owner.own_origins():
+            head, digest = owner.head(origin), owner.digest(origin)
+            copies.append(Copy(row.node_id, row.node_id, origin, head.seq, digest.rows, digest.value, equal=True))
+            for ancestor in topology.ancestors(row.node_id):
+                there, copy = stores[ancestor].head(origin), stores[ancestor].digest(origin)
+                equal = there == head and copy == digest
+                copies.append(Copy(ancestor, row.node_id, origin, there.seq, copy.rows, copy.value, equal=equal))
+    return copies
+
+
+def require_equal(copies: list[Copy]) -> None:
+    """Raises ``StoreDamaged`` naming the first copy that is not its owner's."""
+    wrong = [copy for copy in copies if not copy.equal]
+    if wrong:
+        first = wrong[0]
+        raise StoreDamaged(
+            f"{len(wrong)} copies differ from their owners', the first at {first.node_id} of {first.owner} (commit {first.seq}).",
+            hint="This is a bug of dansync: keep the work folder and the seed, and report them.",
+        )
