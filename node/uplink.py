@@ -45,13 +45,12 @@ class UplinkState:
 class _FullJitter(wait_base):
     """Uniform between the least delay and an exponentially growing bound: thousands of children come back at once (RELIABILITY F32)."""
 
-    def __init__(self, source: random.Random) -> None:
+    def __init__(self, source: random.Random, delay_max_ms: int) -> None:
         self._source = source
+        self._delay_max_ms = delay_max_ms
 
     def __call__(self, retry_state: RetryCallState) -> float:
-        bound = min(
-            limits.RECONNECT_DELAY_MAX_MS, limits.RECONNECT_DELAY_MIN_MS * 2 ** min(retry_state.attempt_number, 16)
-        )
+        bound = min(self._delay_max_ms, limits.RECONNECT_DELAY_MIN_MS * 2 ** min(retry_state.attempt_number, 16))
         return self._source.uniform(limits.RECONNECT_DELAY_MIN_MS, bound) / 1000
 
 
@@ -64,12 +63,15 @@ class Uplink:
         make_endpoint: Callable[[bool], ChildEndpoint],
         in_store: InStore[list[bytes]],
         source: random.Random,
+        *,
+        delay_max_ms: int = limits.RECONNECT_DELAY_MAX_MS,
     ) -> None:
         self.state = UplinkState()
         self._address = address
         self._make_endpoint = make_endpoint
         self._in_store = in_store
         self._source = source
+        self._delay_max_ms = delay_max_ms
         self._conversation: Conversation | None = None
         self._endpoint: ChildEndpoint | None = None
         self._stopping = asyncio.Event()
@@ -107,7 +109,7 @@ class Uplink:
     async def _connect(self, *, follow: bool, stop: stop_base) -> None:
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(PeerUnavailable),
-            wait=_FullJitter(self._source),
+            wait=_FullJitter(self._source, self._delay_max_ms),
             stop=stop,
             sleep=self._pause,
             reraise=True,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from node import limits
 from node.errors import UsageError
 from node.ids import NodeId
 
@@ -31,6 +32,8 @@ class NodeConfig:
     parent_address: str = ""
     listen: str = ""
     metrics_listen: str = ""
+    reconnect_ms_max: int = limits.RECONNECT_DELAY_MAX_MS
+    """The longest pause before the parent is dialled again; shorter only where few children share a parent."""
 
     @property
     def store_path(self) -> Path:
@@ -45,7 +48,8 @@ class NodeConfig:
         return self.folder / REJECTED_NAME
 
 
-_KEYS: Final = {"node_id", "parent_address", "listen", "metrics_listen"}
+_KEYS: Final = {"node_id", "parent_address", "listen", "metrics_listen", "reconnect_ms_max"}
+_NUMBERS: Final = {"reconnect_ms_max"}
 
 
 def load_config(folder: Path) -> NodeConfig:
@@ -62,9 +66,10 @@ def load_config(folder: Path) -> NodeConfig:
             f"{path} cannot be read: {error}", hint='Mend the file; it has lines like: listen = "127.0.0.1:7000"'
         ) from error
     unknown = sorted(set(content) - _KEYS)
-    if unknown or not all(isinstance(value, str) for value in content.values()):
+    wrong = [key for key, value in content.items() if type(value) is not (int if key in _NUMBERS else str)]
+    if unknown or wrong:
         raise UsageError(
-            f"{path} has settings that are not known or not text: {', '.join(unknown) or 'a value'}",
+            f"{path} has settings that are not known or have the wrong form: {', '.join(unknown or wrong)}",
             hint=f"Known are: {', '.join(sorted(_KEYS))}.",
         )
     if not content.get("node_id"):
@@ -75,6 +80,9 @@ def load_config(folder: Path) -> NodeConfig:
         parent_address=_address(path, "parent_address", content.get("parent_address", "")),
         listen=_address(path, "listen", content.get("listen", "")),
         metrics_listen=_address(path, "metrics_listen", content.get("metrics_listen", "")),
+        reconnect_ms_max=max(
+            content.get("reconnect_ms_max", limits.RECONNECT_DELAY_MAX_MS), limits.RECONNECT_DELAY_MIN_MS
+        ),
     )
 
 
@@ -92,4 +100,9 @@ def save_config(config: NodeConfig) -> None:
     for key in ("node_id", "parent_address", "listen", "metrics_listen"):
         value = str(getattr(config, key)).replace("\\", "\\\\").replace('"', '\\"')
         lines.append(f'{key} = "{value}"')
-    (config.folder / SETTINGS_NAME).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if config.reconnect_ms_max != limits.RECONNECT_DELAY_MAX_MS:
+        lines.append(f"reconnect_ms_max = {config.reconnect_ms_max}")
+    path = config.folder / SETTINGS_NAME
+    temporary = path.with_name(f".{SETTINGS_NAME}.part")
+    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    temporary.replace(path)

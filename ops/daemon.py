@@ -103,6 +103,7 @@ class Daemon:
                 lambda follow: ChildEndpoint(self.store, follow=follow, release=RELEASE),
                 self.in_store,
                 self.source,
+                delay_max_ms=self.config.reconnect_ms_max,
             )
         if self.config.listen and not drain:
             hub = Hub(self.store, self.source, RELEASE)

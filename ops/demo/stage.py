@@ -92,7 +92,7 @@ class Stage:
         if self._live is None or not self._tree.stores:
             return
         backlogs = self.backlogs()
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
         for heading in (_("node"), _("tier"), _("state"), _("own commits"), _("copies"), _("not yet at the parent")):
             table.add_column(heading, justify="left" if heading in (_("node"), _("tier"), _("state")) else "right")
         for row in self._topology.top_down():
@@ -125,13 +125,13 @@ class Stage:
                 self._console.print(escape(line), soft_wrap=True)
         if self._quiet:
             return
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
         headings = (
-            *(_("node"), _("tier"), _("origin"), _("rows"), _("head"), _("digest equal")),
-            *(_("lag s"), _("bytes sent"), _("bytes/s")),
+            *(_("node"), _("tier"), _("origin"), _("rows"), _("head"), _("digest\nequal")),
+            *(_("lag\ns"), _("bytes\nsent"), _("bytes\n/s")),
         )
         for position, heading in enumerate(headings):
-            table.add_column(heading, justify="left" if position in (0, 1, 2, 5) else "right")
+            table.add_column(heading, justify="left" if position in (0, 1, 2, 5) else "right", no_wrap=True)
         for row in rows:
             depth = len(self._topology.ancestors(row.node_id))
             table.add_row(
@@ -140,7 +140,7 @@ class Stage:
                 row.origin,
                 f"{row.rows:,}",
                 f"{row.head:,}",
-                Text(_("yes, {0} copies").format(row.origins), style="green")
+                Text(_("yes ({0})").format(row.origins), style="green")
                 if row.equal
                 else Text(_("NO"), style="bold red"),
                 f"{row.lag_seconds:.1f}",

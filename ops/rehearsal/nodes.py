@@ -19,6 +19,7 @@ _CLOCK: Final = SystemClock()
 START_SECONDS_MAX: Final = 60.0
 STOP_SECONDS_MAX: Final = 20.0
 READY_NAME: Final = "ready"
+COMMAND: Final = [sys.executable, "-m", "ops.cli.main", "run"]
 
 
 class NodeProcess:
@@ -44,7 +45,7 @@ class NodeProcess:
         environment = os.environ | {"DANSYNC_READY_FILE": str(self._ready_path), "GRPC_VERBOSITY": "NONE"}
         with (self.config.folder / "node.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ops.cli.main", "run", str(self.config.folder)],
+                [*COMMAND, str(self.config.folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -23,6 +23,7 @@ from ops.rehearsal.relay import Relay, RelayLoop
 
 _CLOCK: Final = SystemClock()
 NODES_MAX: Final = 40  # processes on one small machine: about 60 MB and one second of a core each to start
+RECONNECT_MS_MAX: Final = 2_000  # a handful of children, and somebody is watching
 DRAIN_SECONDS_MAX: Final = 300.0
 DISTURBANCES_PER_NODE: Final = 1
 
@@ -61,7 +62,7 @@ class ProcessTree:
             if row.parent_id:
                 cable = self.cables[row.node_id] = self._relays.relay(("127.0.0.1", ports[row.parent_id]))
                 parent = f"127.0.0.1:{cable.port}"
-            config = NodeConfig(folder, NodeId(row.node_id), parent_address=parent, listen=listen)
+            config = NodeConfig(folder, NodeId(row.node_id), parent, listen, reconnect_ms_max=RECONNECT_MS_MAX)
             self.nodes[row.node_id] = NodeProcess(config)
             source = random.SystemRandom()
             self.stores[row.node_id] = Store.open(config.store_path, clock=SystemClock(), source=source)

@@ -1,12 +1,11 @@
-"""A synthetic province with the truth beside it: an interchange bundle as communes would write it, late and misspelled.
+"""A synthetic province with the truth beside it: a bundle as FORMAT describes it, and who its records really are.
 
-``generate`` writes the bundle and ``truth/``. The same configuration gives the same bytes. Sources: name shares after
-the 2019 census and Lê Trung Hoa, "Họ và tên người Việt Nam" (Nguyễn near 38 %, seven family names near 80 %); household
-size and rates of birth, death and marriage after the statistics office's yearbooks, rounded; units and codes from
-vietnamadminunits.
+``generate`` first makes the population, commune by commune, and writes it as it goes; only households to which
+something happens stay in memory. Then it lets them live: ``stories`` says what truly happens, ``reports`` what the two
+sides write down about it, ``misspelling`` and ``defects`` how wrongly. Same configuration, same bytes.
 """
 
-from ops.synth.config import SynthConfig, SynthSummary
-from ops.synth.generate import generate
+from ops.synth.config import SynthConfig
+from ops.synth.generator import SynthSummary, generate
 
 __all__ = ["SynthConfig", "SynthSummary", "generate"]
