@@ -1,0 +1,1 @@
+"""The command line ``dansync``: thin commands around what the other packages do."""

@@ -1,0 +1,91 @@
+"""Arguments that several commands share, and how a node's folder is opened."""
+
+from __future__ import annotations
+
+import getpass
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from node.clock import SystemClock
+from node.database import Mode
+from node.errors import UsageError
+from node.ids import OriginId, id_from_text
+from node.store import Store
+from ops.cli.command import command_options as json_option
+from ops.config import NodeConfig, load_config
+from ops.i18n import N_, _
+
+__all__ = ["Day", "author_option", "folder_argument", "json_option", "named_origin", "opened", "os_user"]
+
+folder_argument = click.argument(
+    "folder", type=click.Path(path_type=Path, file_okay=False), help=N_("The folder of the node.")
+)
+
+
+def os_user() -> str:
+    """Who is at the keyboard, as the operating system knows it."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # no such user in a container, or no user database at all
+        return "unknown"
+
+
+author_option = click.option(
+    "--author", default=os_user, show_default=False, help=N_("Who records this (default: your user name).")
+)
+
+
+class Day(click.ParamType[date]):
+    """A whole day."""
+
+    name = "YYYY-MM-DD"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(str(value))
+        except ValueError:
+            self.fail(_("{value} is no day of the form YYYY-MM-DD.").format(value=value), param, ctx)
+
+
+@contextmanager
+def opened(folder: Path, mode: Mode = "write") -> Iterator[tuple[NodeConfig, Store]]:
+    """The settings and the store of the node in a folder. Raises ``UsageError`` if they are of two nodes."""
+    config = load_config(folder)
+    store = Store.open(config.store_path, clock=SystemClock(), source=random.SystemRandom(), mode=mode)
+    try:
+        if store.node_id != config.node_id:
+            raise UsageError(
+                f"{folder} has the settings of {config.node_id} and the store of {store.node_id}.",
+                hint="One of the two was copied here from another node; put the right one back.",
+            )
+        yield config, store
+    finally:
+        store.close()
+
+
+def named_origin(store: Store, text: str) -> OriginId:
+    """The origin of that id, or of the node of that name; the node's own one if nothing is named."""
+    if not text:
+        return store.own_origin()
+    profiles = store.profiles()
+    by_node = [origin for origin, profile in profiles.items() if profile.node_id == text]
+    if len(by_node) == 1:
+        return by_node[0]
+    try:
+        origin = OriginId(id_from_text(text))
+    except ValueError:
+        origin = OriginId(b"")
+    if origin not in {state.head.origin for state in store.states()}:
+        raise UsageError(
+            f"{text} is no origin that is known here.",
+            hint="Give an origin's id or a node's name as they stand in: dansync status",
+        )
+    return origin

@@ -1,0 +1,312 @@
+"""``status``: what a node knows of itself, its parent and its children, whether its daemon runs or not."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from node.ids import OriginId, id_text
+from node.store import Acknowledgement, Alarm, OriginState, Profile, Store
+from ops.cli.command import Command, command_options
+from ops.cli.options import folder_argument, opened
+from ops.cli.output import Output, moment, size, span
+from ops.cli.presence import Presence, is_running, presence
+from ops.config import NodeConfig
+from ops.i18n import N_, _, ngettext, translated
+
+ALARMS_SHOWN = 5
+ALARMS_COUNTED_MAX = 1_000
+CHILDREN_SHOWN = 50
+HASH_CHARACTERS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What the parent has not acknowledged. ``oldest_at``: Unix ms at which the oldest of it was recorded, or 0."""
+
+    commits: int
+    oldest_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """What came through one child. Unix ms: ``recorded_at`` of its newest commit there, ``received_at`` of it here."""
+
+    node_id: str
+    origins: int
+    commits: int
+    recorded_at: int
+    received_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All that ``status`` shows, of one moment (``now``, Unix ms)."""
+
+    config: NodeConfig
+    running: bool
+    presence: Presence | None
+    profiles: dict[OriginId, Profile]
+    own: tuple[OriginState, ...]
+    acknowledged: dict[OriginId, Acknowledgement]
+    backlog: Backlog | None  # None: a root
+    children: tuple[Child, ...]
+    halted: tuple[OriginState, ...]
+    quarantined_rows: int
+    alarms: tuple[Alarm, ...]
+    store_bytes: int
+    now: int
+
+
+@click.command(
+    cls=Command,
+    help=N_(
+        "Show how a node stands: its own log, what its parent has acknowledged and what still waits, its children, and "
+        "everything that needs attention.\n\nWorks while the daemon runs and while it does not."
+    ),
+    examples=("dansync status /srv/tran-phu", "dansync status /srv/tran-phu --json"),
+)
+@folder_argument
+@command_options
+def status(folder: Path, *, json_mode: bool) -> None:
+    output = Output(json_mode=json_mode)
+    with opened(folder, "read") as (config, store):
+        found = collect(config, store)
+    output.facts(_facts(found))
+    if found.children:
+        output.line()
+        _show_children(output, found)
+    _show_troubles(output, found)
+    output.document(_document(found))
+
+
+def collect(config: NodeConfig, store: Store) -> Status:
+    """Read a node's status in one snapshot of its store."""
+    with store.database.snapshot():
+        states = store.states()
+        acknowledged = store.acknowledged()
+        alarms = store.alarms(ALARMS_COUNTED_MAX)
+        return Status(
+            config,
+            is_running(config),
+            presence(config),
+            store.profiles(),
+            tuple(state for state in states if state.own),
+            acknowledged,
+            _backlog(store, states, acknowledged) if config.parent_address else None,
+            _children(states),
+            tuple(state for state in states if state.halted),
+            store.quarantined_rows(),
+            tuple(alarms),
+            store.size_bytes(),
+            store.clock.wall_ms(),
+        )
+
+
+def _backlog(store: Store, states: list[OriginState], acknowledged: dict[OriginId, Acknowledgement]) -> Backlog:
+    commits, oldest = 0, 0
+    for state in states:
+        known = acknowledged.get(state.head.origin)
+        after = known.seq if known is not None else type(state.head.seq)(0)
+        if state.head.seq <= after:
+            continue
+        commits += state.head.seq - after
+        waiting = store.read_commits(state.head.origin, after, count=1)
+        if waiting:
+            oldest = min(oldest or waiting[0].recorded_at, waiting[0].recorded_at)
+    return Backlog(commits, oldest)
+
+
+def _children(states: list[OriginState]) -> tuple[Child, ...]:
+    by_child: dict[str, list[OriginState]] = defaultdict(list)
+    for state in states:
+        if not state.own:
+            by_child[state.via].append(state)
+    return tuple(
+        Child(
+            child,
+            len(group),
+            sum(state.head.seq for state in group),
+            max(state.recorded_at for state in group),
+            max(state.received_at for state in group),
+        )
+        for child, group in sorted(by_child.items())
+    )
+
+
+# --- for people ------------------------------------------------------------------------------------------------------
+
+
+def _facts(found: Status) -> list[tuple[str, str]]:
+    config = found.config
+    profile = found.profiles.get(found.own[0].head.origin) if found.own else None
+    rows = [(_("Node"), _name(config, profile)), (_("Daemon"), _daemon(found))]
+    parent = profile.parent_node_id if profile else ""
+    if config.parent_address:
+        rows.append((_("Parent"), _("{node} at {address}").format(node=parent or "?", address=config.parent_address)))
+    else:
+        rows.append((_("Parent"), parent or _("none: this is a root")))
+    for state in found.own:
+        rows.append((_("Own log"), _own_log(state)))
+        if config.parent_address:
+            rows.append((_("Acknowledged"), _acknowledged(found, state)))
+    if found.backlog is not None:
+        rows.append((_("Backlog"), _waiting(found.backlog, found.now)))
+    rows.append((_("Store"), size(found.store_bytes)))
+    if not (found.halted or found.quarantined_rows or found.alarms):
+        rows.append((_("Troubles"), _("none")))
+    return rows
+
+
+def _name(config: NodeConfig, profile: Profile | None) -> str:
+    if profile is None:
+        return config.node_id
+    words = [profile.tier, profile.name if profile.name != config.node_id else "", profile.unit_code]
+    return f"{config.node_id} ({', '.join(word for word in words if word)})"
+
+
+def _daemon(found: Status) -> str:
+    if not found.running:
+        return _("not running (start it with: dansync run {folder})").format(folder=found.config.folder)
+    there = found.presence
+    if there is None:
+        return _("running")
+    text = _("running, pid {pid}, since {since}").format(pid=there.pid, since=moment(there.started_at))
+    return text + (_(", listens on {address}").format(address=there.listen) if there.listen else "")
+
+
+def _own_log(state: OriginState) -> str:
+    count = ngettext("{count} commit", "{count} commits", state.head.seq).format(count=state.head.seq)
+    return _("{commits}, the last one {time}, hash {hash}").format(
+        commits=count, time=moment(state.recorded_at), hash=state.head.hash.hex()[:HASH_CHARACTERS]
+    )
+
+
+def _acknowledged(found: Status, state: OriginState) -> str:
+    known = found.acknowledged.get(state.head.origin)
+    if known is None:
+        return _("nothing yet")
+    text = _("up to commit {seq}, by {node}, {time}").format(
+        seq=known.seq, node=known.peer, time=moment(known.acknowledged_at)
+    )
+    if known.quarantined:
+        text += _(" ({count} held back there)").format(count=known.quarantined)
+    return text
+
+
+def _waiting(backlog: Backlog, now: int) -> str:
+    if not backlog.commits:
+        return _("none: the parent has everything")
+    count = ngettext("{count} commit", "{count} commits", backlog.commits).format(count=backlog.commits)
+    return _("{commits}, the oldest waits for {age}").format(commits=count, age=span(now - backlog.oldest_at))
+
+
+def _show_children(output: Output, found: Status) -> None:
+    rows = [
+        (
+            child.node_id,
+            child.origins,
+            child.commits,
+            moment(child.recorded_at),
+            _("{age} ago").format(age=span(found.now - child.received_at)),
+        )
+        for child in found.children[:CHILDREN_SHOWN]
+    ]
+    headings = (_("Child"), _("Origins"), _("Commits"), _("Newest commit made"), _("Last received"))
+    output.table(headings, rows, right=(1, 2))
+    if len(found.children) > CHILDREN_SHOWN:
+        output.line(_("... and {count} more; --json lists all.").format(count=len(found.children) - CHILDREN_SHOWN))
+
+
+def _show_troubles(output: Output, found: Status) -> None:
+    """To standard output: for `status` they are the result."""
+    if found.halted or found.quarantined_rows or found.alarms:
+        output.line()
+    for state in found.halted:
+        profile = found.profiles.get(state.head.origin)
+        output.line(
+            _("Halted: {origin} at commit {seq} ({code}). {detail}").format(
+                origin=f"{profile.node_id} {id_text(state.head.origin)}" if profile else id_text(state.head.origin),
+                seq=state.head.seq,
+                code=state.halted,
+                detail=translated(state.halted_detail),
+            ),
+            style="bold red",
+        )
+    if found.quarantined_rows:
+        count = found.quarantined_rows
+        output.line(
+            ngettext(
+                "Quarantine: {count} row is held back, because a commit could not be applied.",
+                "Quarantine: {count} rows are held back, because a commit could not be applied.",
+                count,
+            ).format(count=count),
+            style="yellow",
+        )
+    for alarm in found.alarms[:ALARMS_SHOWN]:
+        output.line(
+            _("Alarm {time} ({code}): {detail}").format(
+                time=moment(alarm.raised_at), code=alarm.code, detail=translated(alarm.detail)
+            ),
+            style="red",
+        )
+    if len(found.alarms) > ALARMS_SHOWN:
+        output.line(_("... and {count} older alarms.").format(count=len(found.alarms) - ALARMS_SHOWN))
+
+
+# --- for programs ----------------------------------------------------------------------------------------------------
+
+
+def _document(found: Status) -> dict[str, Any]:
+    """Times are Unix milliseconds."""
+    profile = found.profiles.get(found.own[0].head.origin) if found.own else None
+    return {
+        "node_id": found.config.node_id,
+        "now": found.now,
+        "tier": profile.tier if profile else "",
+        "name": profile.name if profile else "",
+        "unit_code": profile.unit_code if profile else "",
+        "parent_node_id": profile.parent_node_id if profile else "",
+        "parent_address": found.config.parent_address,
+        "running": found.running,
+        "daemon": asdict(found.presence) if found.presence else None,
+        "own": [_origin(state, found) for state in found.own],
+        "backlog": asdict(found.backlog) if found.backlog else None,
+        "children": [asdict(child) for child in found.children],
+        "halted": [_origin(state, found) for state in found.halted],
+        "quarantined_rows": found.quarantined_rows,
+        "alarms": [
+            {
+                "raised_at": alarm.raised_at,
+                "code": alarm.code,
+                "origin": id_text(alarm.origin) if alarm.origin else "",
+                "detail": alarm.detail,
+            }
+            for alarm in found.alarms
+        ],
+        "store_bytes": found.store_bytes,
+    }
+
+
+def _origin(state: OriginState, found: Status) -> dict[str, Any]:
+    known = found.acknowledged.get(state.head.origin)
+    return {
+        "origin": id_text(state.head.origin),
+        "seq": state.head.seq,
+        "hash": state.head.hash.hex(),
+        "recorded_at": state.recorded_at,
+        "acknowledged": {
+            "seq": known.seq,
+            "by": known.peer,
+            "at": known.acknowledged_at,
+            "quarantined": known.quarantined,
+        }
+        if known
+        else None,
+        "halted": state.halted,
+        "halted_detail": state.halted_detail,
+    }
