@@ -21,7 +21,7 @@ from ops.i18n import _
 from ops.rehearsal.plan import Plan
 from ops.rehearsal.processes import ProcessTree
 from ops.rehearsal.verify import Copy, compare
-from ops.synth import SynthConfig, generate
+from ops.province import SynthConfig, generate
 
 SLICE_EVENTS_MAX: Final = 4
 FRAME_SECONDS: Final = 0.25

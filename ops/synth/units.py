@@ -46,7 +46,9 @@ class Commune:
     province: str
     province_code: str
     birth_code: str
-    """The first three digits of personal numbers that are given out here."""
+    """The first three digits of personal numbers that are given out here. Where provinces were merged, people keep those
+    of the one that registered their birth.
+    """
     parents: tuple[str, ...]
     weight: float
     """How many people live here, relative to an average rural commune."""
@@ -72,12 +74,14 @@ class _Ward:
 def build_units(config: SynthConfig) -> Units:
     """The tree that a configuration asks for. Raises ``UsageError`` if the data are not installed."""
     three = config.tiers == "three"
-    data = _read("parser_legacy.json" if three else "parser_from_2025.json")
+    legacy = _read("parser_legacy.json")
+    data = legacy if three else _read("parser_from_2025.json")
     merged = {} if three else _read("converter_2025.json")["DICT_PROVINCE_WARD_NO_DIVIDED"]
     provinces = {value["provinceCode"]: (key, value) for key, value in data["DICT_PROVINCE"].items()}
     first = [code for code in _FIRST_PROVINCES[config.tiers] if code in provinces]
     order = [*first, *sorted(set(provinces) - set(first))]
-    tree = _Tree(config.first_day.isoformat() if three else REFORM.isoformat())
+    birth_codes = {key: f"0{value['provinceCode']}" for key, value in legacy["DICT_PROVINCE"].items()}
+    tree = _Tree(config.first_day.isoformat() if three else REFORM.isoformat(), birth_codes)
     root = ""
     if config.nation:
         root = tree.add(NATION_ID, "nation", "", "", "Việt Nam")
@@ -124,10 +128,11 @@ def _add_districts(
 class _Tree:
     """Rows of topology.csv as they grow; gives every node an id of its own."""
 
-    def __init__(self, valid_from: str) -> None:
+    def __init__(self, valid_from: str, birth_codes: dict[str, str]) -> None:
         self.rows: list[TopologyRow] = []
         self.communes: list[Commune] = []
         self._valid_from = valid_from
+        self._birth_codes = birth_codes
         self._ids: set[str] = set()
         self._prefixes: set[str] = set()
 
@@ -171,7 +176,7 @@ class _Tree:
                 district=district,
                 province=short,
                 province_code=code,
-                birth_code=f"0{_BIRTH_CODES.get(legacy_province_key, code)}",
+                birth_code=self._birth_codes.get(legacy_province_key, f"0{code}"),
                 parents=above,
                 weight=weight,
                 minorities=minorities(legacy_province_key, district_key),
@@ -179,15 +184,13 @@ class _Tree:
         )
 
 
-_BIRTH_CODES: Final = {"tinhbinhdinh": "52", "tinhgialai": "64", "tinhkontum": "62", "tinhphuyen": "54"}
-"""Where a province was merged, its people keep the digits of the one that registered their birth."""
-
-
 def _wards(tables: Iterable[dict[str, Any]]) -> list[_Ward]:
     """By code; the tables overlap, and a ward whose key needs accents stands in the second only."""
     found: dict[str, _Ward] = {}
     for table in tables:
         for key, value in table.items():
+            if not isinstance(value["ward"], str):
+                continue  # an island district without communes
             ward = _Ward(key, value["wardCode"], value["ward"], value["wardShort"], value["wardType"])
             found.setdefault(ward.code, ward)
     return [found[code] for code in sorted(found)]
