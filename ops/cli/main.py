@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import Any, Final, NoReturn
 
 import rich_click as click
-from click.exceptions import Abort
+from click.exceptions import Abort, NoSuchCommand
 
 from node.errors import DansyncError
 from ops import i18n
@@ -98,6 +98,13 @@ class Dansync(Group):
         command: click.Command = getattr(import_module(f"ops.cli.{module}"), attribute)
         localise(command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in _PLACES:
+            raise NoSuchCommand(args[0], possibilities=_PLACES, ctx=ctx)  # click would look among the loaded ones
+        return super().resolve_command(ctx, args)
 
     def _localise(self) -> None:
         localise(self)

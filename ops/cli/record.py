@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import rich_click as click
 
-from node.errors import UsageError
+from node.errors import RegisterError, UsageError
 from node.ids import id_text
 from node.interchange.values import (
     EventRow,
@@ -17,99 +17,126 @@ from node.interchange.values import (
     PersonRow,
     ValueRefused,
     read_id,
+    read_instant,
     read_person_columns,
     read_required_date,
     read_text,
 )
-from node.register.operations import change_household, record_event, record_household, record_person
+from node.register.operations import (
+    change_household,
+    day_text,
+    record_event,
+    record_household,
+    record_person,
+)
 from node.register.recorder import Recorded
 from node.schema import PERSON_COLUMNS
 from node.store import Store
-from ops.cli.options import folder_argument, json_option, opened
+from ops.cli.command import Group, command_options
+from ops.cli.options import author_option, folder_argument, named_origin, opened
 from ops.cli.output import Output
 from ops.cli.warning_words import warning_words
-from ops.i18n import N_, _
+from ops.i18n import N_, _, translated
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 PERSON_HELP: Final = {
-    "full_name": N_("Name as it is spoken: family, middle, given."),
+    "full_name": N_("Full name: family, middle and given name."),
     "sex": N_("M or F."),
-    "birth_date": N_("Birth date: YYYY, YYYY-MM or YYYY-MM-DD."),
-    "personal_id": N_("The 12-digit personal number."),
-    "old_card_id": N_("The old 9-digit card."),
-    "insurance_id": N_("The health insurance number."),
+    "birth_date": N_("Date of birth: YYYY, YYYY-MM or YYYY-MM-DD."),
+    "personal_id": N_("Personal identification number, 12 digits."),
+    "old_card_id": N_("Old identity card, 9 digits."),
+    "insurance_id": N_("Health insurance number."),
     "ethnicity": N_("Ethnicity."),
     "relationship": N_("Relationship to the head of the household."),
-    "marital_status": N_("Marital status."),
+    "marital_status": N_("Marital status: single, married, divorced, widowed."),
     "father_name": N_("The father's name."),
     "mother_name": N_("The mother's name."),
-    "phone": N_("A telephone number."),
+    "phone": N_("Telephone number."),
     "residence": N_("permanent, temporary or absent."),
 }
-
-
-def _common(command: Callable[..., Any]) -> Callable[..., Any]:
-    author = click.option("--author", default="", help=N_("Who records this (by default the user of this computer)."))
-    return folder_argument(json_option(author(command)))
-
-
-def _person_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for column in reversed(PERSON_COLUMNS):
-        command = click.option(f"--{column.replace('_', '-')}", column, default="", help=PERSON_HELP[column])(command)
-    return command
-
-
-def _event_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    id_ = click.option(
-        "--id",
-        "event_id",
-        default="",
-        help=N_("The event's own number, if it has one; the same again changes nothing."),
-    )
-    recorded = click.option(
-        "--recorded-at", default="", help=N_("When it was written down, ISO 8601 with offset (by default now).")
-    )
-    when = click.option(
-        "--date", "event_date", required=True, help=N_("When it happened: YYYY, YYYY-MM or YYYY-MM-DD.")
-    )
-    return when(recorded(id_(command)))
+_PERSON_OPTION: Final = {column: f"--{column.replace('_', '-')}" for column in PERSON_COLUMNS} | {"full_name": "--name"}
 
 
 @click.group(
+    cls=Group,
     help=N_(
         "Record one thing that happened.\n\n"
-        "Persons are named by their number in the register or by the id that was printed when they were recorded.\n\n"
-        "Example: dansync record move-out /srv/tran-phu --person P1234 --date 2025-03-01 --to 'Phường Lê Lợi'"
-    )
+        "Persons, households and events are named by their number in the register, or by the id that was printed when "
+        "they were recorded. A report is never refused for being odd: it is recorded, and the warning is shown. It is "
+        "refused only if a value cannot be read or names somebody unknown (exit code 4); then nothing is written."
+    ),
+    examples=(
+        "dansync record birth /srv/tran-phu --name 'Nguyễn Thị An' --sex F --date 2026-02-01 --mother P1041",
+        "dansync record move-out /srv/tran-phu --person P1234 --date 2026-03-01 --to 'Phường Lê Lợi'",
+    ),
 )
 def record() -> None:
     """The group of all kinds."""
 
 
-def _author(author: str) -> str:
-    if author:
-        return author
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        raise UsageError("It is not known who records this.", hint="Name yourself with --author.") from None
+# --- what all of them do ---------------------------------------------------------------------------------------------
 
 
-def _columns(values: dict[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    return read_person_columns([values.get(column, "") for column in PERSON_COLUMNS])
+def _with(*decorators: Decorator) -> Decorator:
+    """Several decorators as one, the first one outermost."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+_origin_option: Final = click.option(
+    "--origin", "origin_name", default="", help=N_("For which origin, if this node holds several.")
+)
+_common: Final = _with(author_option, _origin_option, command_options)
+_person_options: Final = _with(
+    *(click.option(_PERSON_OPTION[column], column, default="", help=PERSON_HELP[column]) for column in PERSON_COLUMNS)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Into which node's register, for which of its origins, and by whom something is recorded."""
+
+    folder: Path
+    origin_name: str
+    author: str
+
+
+def _do(place: _Place, what: str, work: Callable[[Store, dict[str, Any]], Recorded], *, json_mode: bool) -> None:
+    """Open, record, say what became of it (``what``, with the id). ``work`` hands the keywords on."""
+    output = Output(json_mode=json_mode)
+    with opened(place.folder) as (_config, store):
+        keywords = {"author": place.author, "origin": named_origin(store, place.origin_name)}
+        try:
+            recorded = work(store, keywords)
+        except ValueRefused as error:
+            raise RegisterError(
+                _("{option}: {value!r} {reason}.").format(
+                    option=_PERSON_OPTION.get(error.column, error.column),
+                    value=error.value,
+                    reason=translated(error.reason),
+                ),
+                hint=_("Nothing was recorded; correct it and try again."),
+            ) from None
+    _say(output, what, recorded)
 
 
 def _say(output: Output, what: str, recorded: Recorded) -> None:
-    """What became of it. ``what`` is the sentence with the id's place."""
     if recorded.is_new:
-        output.line(what.format(id_text(recorded.id)))
+        output.line(what.format(id=id_text(recorded.id)))
     elif recorded.commit is None:
-        output.line(_("It was recorded before, as {0}; nothing has changed.").format(id_text(recorded.id)))
+        output.line(_("It was recorded before, as {id}; nothing has changed.").format(id=id_text(recorded.id)))
     else:
-        output.line(_("{0} was changed.").format(id_text(recorded.id)))
+        output.line(_("{id} was changed.").format(id=id_text(recorded.id)))
     if recorded.is_new and recorded.person_id is not None and recorded.person_id != recorded.id:
-        output.line(_("Person {0}.").format(id_text(recorded.person_id)))
+        output.line(_("It concerns person {id}.").format(id=id_text(recorded.person_id)))
     for code in recorded.warnings:
-        output.warn(_("Recorded with a warning: {0}").format(warning_words(code)))
+        output.warn(_("recorded with a warning: {warning}").format(warning=warning_words(code)))
     output.document(
         {
             "id": id_text(recorded.id),
@@ -122,191 +149,223 @@ def _say(output: Output, what: str, recorded: Recorded) -> None:
     )
 
 
-def _do(folder: Path, json_mode: bool, what: str, work: Callable[[Store], Recorded]) -> None:
-    output = Output(json_mode=json_mode)
-    with opened(folder) as (_config, store):
-        try:
-            recorded = work(store)
-        except ValueRefused as error:
-            raise UsageError(
-                f"The value {error.value!r} of {error.column} {error.reason}.",
-                hint="Nothing was recorded; correct it and try again.",
-            ) from None
-        _say(output, what, recorded)
+def _columns(values: dict[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return read_person_columns([values.get(column, "") for column in PERSON_COLUMNS])
 
 
-@record.command(name="household", help=N_("Create a household, or change one (--change)."))
-@_common
-@click.option("--id", "household_id", default="", help=N_("The household's number."))
+# --- households and persons ------------------------------------------------------------------------------------------
+
+
+@record.command(
+    name="household",
+    help=N_("Create a household, or change one with --change."),
+    examples=(
+        "dansync record household /srv/tran-phu --id H17 --hamlet 'Tổ 4' --address '12 Lê Lợi'",
+        "dansync record household /srv/tran-phu --change H17 --head P1234",
+    ),
+)
+@folder_argument
+@click.option("--id", "household_id", default="", help=N_("Number of the new household, if it has one."))
+@click.option("--change", default="", help=N_("The household to change; what is not given stays."))
 @click.option("--hamlet", default=None, help=N_("Hamlet or street group."))
 @click.option("--address", default=None, help=N_("Address."))
-@click.option("--head", default=None, help=N_("The head of the household, a person."))
-@click.option("--change", is_flag=True, help=N_("Change the household --id instead of creating one."))
+@click.option("--head", default=None, help=N_("Head of the household: a person in the register."))
+@_common
 def household(
     folder: Path,
-    json_mode: bool,
-    author: str,
+    *,
     household_id: str,
+    change: str,
     hamlet: str | None,
     address: str | None,
     head: str | None,
-    change: bool,
+    author: str,
+    origin_name: str,
+    json_mode: bool,
 ) -> None:
-    def work(store: Store) -> Recorded:
-        texts = [
-            None if value is None else read_text(name, value)
-            for name, value in (("hamlet", hamlet), ("address", address))
-        ]
+    if change and household_id:
+        raise UsageError(
+            "--id and --change exclude each other.",
+            hint="Name the household once: --id creates it, --change changes it.",
+        )
+
+    def work(store: Store, keywords: dict[str, Any]) -> Recorded:
+        where = None if hamlet is None else read_text("--hamlet", hamlet)
+        street = None if address is None else read_text("--address", address)
         if change:
-            return change_household(
-                store,
-                read_id("--id", household_id),
-                author=_author(author),
-                hamlet=texts[0],
-                address=texts[1],
-                head_person_id=head,
-            )
-        row = HouseholdRow("", read_text("--id", household_id), texts[0] or "", texts[1] or "", head or "")
-        return record_household(store, row, author=_author(author))
+            name = read_id("--change", change)
+            return change_household(store, name, hamlet=where, address=street, head_person_id=head, **keywords)
+        row = HouseholdRow("", read_text("--id", household_id), where or "", street or "", head or "")
+        return record_household(store, row, **keywords)
 
-    _do(folder, json_mode, _("Household {0} is recorded."), work)
+    _do(_Place(folder, origin_name, author), _("Household {id} is recorded."), work, json_mode=json_mode)
 
 
-@record.command(name="person", help=N_("Enter a person who lives here already."))
-@_common
-@click.option("--id", "person_id", default="", help=N_("The person's number in the register."))
+@record.command(
+    name="person",
+    help=N_("Enter a person who lives here already."),
+    examples=("dansync record person /srv/tran-phu --id P1234 --household H17 --name 'Trần Văn Bình' --sex M",),
+)
+@folder_argument
+@click.option("--id", "person_id", default="", help=N_("Number of the person in the register, if there is one."))
 @click.option("--household", "household_id", default="", help=N_("The household."))
 @_person_options
-def person(folder: Path, json_mode: bool, author: str, person_id: str, household_id: str, **values: str) -> None:
-    def work(store: Store) -> Recorded:
+@_common
+def person(
+    folder: Path, *, person_id: str, household_id: str, author: str, origin_name: str, json_mode: bool, **values: str
+) -> None:
+    def work(store: Store, keywords: dict[str, Any]) -> Recorded:
         columns, warnings = _columns(values)
         row = PersonRow("", read_text("--id", person_id), read_text("--household", household_id), columns, warnings)
-        return record_person(store, row, author=_author(author))
+        return record_person(store, row, **keywords)
 
-    _do(folder, json_mode, _("Person {0} is recorded."), work)
+    _do(_Place(folder, origin_name, author), _("Person {id} is recorded."), work, json_mode=json_mode)
 
 
-def _event(
-    folder: Path, json_mode: bool, author: str, kind: str, given: dict[str, str], values: dict[str, str] | None = None
-) -> None:
-    def work(store: Store) -> Recorded:
-        columns, warnings = _columns(values or {})
-        row = EventRow(
-            "",
-            read_text("--id", given.get("event_id", "")),
-            kind,
-            read_required_date("--date", given["event_date"]),
-            given.get("recorded_at", ""),
-            read_text("--person", given.get("person", "")),
-            read_text("--household", given.get("household", "")),
-            read_text("--group", given.get("group", "")),
-            read_text("place", given.get("place", "")),
-            read_text("other", given.get("other", "")),
-            read_text("reason", given.get("reason", "")),
-            columns,
-            warnings,
-        )
-        return record_event(store, row, author=_author(author))
-
-    _do(folder, json_mode, _("Event {0} is recorded."), work)
-
+# --- events ----------------------------------------------------------------------------------------------------------
 
 _person = click.option("--person", required=True, help=N_("The person concerned."))
-_new_person = click.option("--person", default="", help=N_("A number for the new person, if there is one."))
-_spouse = click.option("--spouse", "other", default="", help=N_("The spouse, if registered here."))
+_new_person = click.option("--person", default="", help=N_("Number of the new person, if there is one."))
 _household = click.option("--household", default="", help=N_("The household."))
-_group = click.option(
-    "--group", default="", help=N_("A number that ties together the members of a household that moves.")
+_spouse = click.option("--spouse", "other", default="", help=N_("The other spouse, if registered here."))
+_group = click.option("--group", default="", help=N_("Any word that ties together those who move together."))
+_reason = click.option("--reason", default="", help=N_("Why, in words."))
+_event_id = click.option(
+    "--id", "event_id", default="", help=N_("Number of the event, if it has one; the same again changes nothing.")
 )
-_reason = click.option("--reason", default="", help=N_("In words."))
+_recorded_at = click.option(
+    "--recorded-at", default="", help=N_("When it was written down, as 2026-01-31T08:00:00+07:00 (default: now).")
+)
+_date = click.option("--date", "event_date", required=True, help=N_("When it happened: YYYY, YYYY-MM or YYYY-MM-DD."))
+_date_today = click.option("--date", "event_date", default="", help=N_("As of when: YYYY-MM-DD (default: today)."))
 
 
-def _kind(name: str, kind: str, help_text: str, *options: Callable[..., Any], columns: bool = False) -> None:
-    """Define the subcommand of one kind."""
+def _event_row(kind: str, given: dict[str, str], store: Store) -> EventRow:
+    """The row of a bundle that says the same. Raises ``ValueRefused``."""
+    columns, warnings = _columns(given)
+    return EventRow(
+        "",
+        read_text("--id", given.get("event_id", "")),
+        kind,
+        read_required_date("--date", given["event_date"] or day_text(store.clock.wall_ms())),
+        read_instant("--recorded-at", given["recorded_at"]) if given.get("recorded_at") else "",
+        read_text("--person", given.get("person", "")),
+        read_text("--household", given.get("household", "")),
+        read_text("--group", given.get("group", "")),
+        read_text("--to" if kind == "move_out" else "--from", given.get("place", "")),
+        read_text("--other", given.get("other", "")),
+        read_text("--reason", given.get("reason", "")),
+        columns,
+        warnings,
+    )
 
-    def command(folder: Path, json_mode: bool, author: str, **given: str) -> None:
-        values: dict[str, str] = {column: given.pop(column) for column in PERSON_COLUMNS if column in given}
-        _event(folder, json_mode, author, kind, given, values)
 
-    wrapped: Callable[..., Any] = command
-    if columns:
-        wrapped = _person_options(wrapped)
-    for option in reversed(options):
-        wrapped = option(wrapped)
-    record.command(name=name, help=help_text)(_common(_event_options(wrapped)))
+def _kind(kind: str, help_text: str, *options: Decorator, examples: tuple[str, ...], date: Decorator = _date) -> None:
+    """Define the subcommand of one kind of event."""
+
+    def command(folder: Path, *, author: str, origin_name: str, json_mode: bool, **given: str) -> None:
+        def work(store: Store, keywords: dict[str, Any]) -> Recorded:
+            return record_event(store, _event_row(kind, given, store), **keywords)
+
+        _do(_Place(folder, origin_name, author), _("Event {id} is recorded."), work, json_mode=json_mode)
+
+    name = kind.replace("_", "-")
+    decorate = _with(
+        record.command(
+            name=name, help=help_text, examples=tuple(f"dansync record {name} /srv/tran-phu {e}" for e in examples)
+        ),
+        folder_argument,
+        *options,
+        date,
+        _recorded_at,
+        _event_id,
+        _common,
+    )
+    decorate(command)
 
 
 _kind(
     "birth",
-    "birth",
-    N_("A birth. The newborn gets a record; --mother if she is registered here."),
-    _new_person,
+    N_("A birth. The newborn gets a record of its own."),
     click.option("--mother", "other", default="", help=N_("The mother, if registered here.")),
-    _household,
-    columns=True,
-)
-_kind("death", "death", N_("A death."), _person, _reason)
-_kind("marriage", "marriage", N_("A marriage."), _person, _spouse)
-_kind("divorce", "divorce", N_("A divorce."), _person, _spouse)
-_kind(
-    "move-out",
-    "move_out",
-    N_("A person leaves. What was written down of the person may be given too."),
-    _person,
-    click.option("--to", "place", default="", help=N_("Destination as written: code, name or node.")),
-    _group,
-    _reason,
-    columns=True,
-)
-_kind(
-    "move-in",
-    "move_in",
-    N_("A person arrives and gets a record here. --residence temporary makes it a temporary stay."),
     _new_person,
-    click.option("--from", "place", default="", help=N_("Where the person comes from, as written.")),
+    _household,
+    _person_options,
+    examples=("--name 'Nguyễn Thị An' --sex F --birth-date 2026-02-01 --date 2026-02-01 --mother P1041",),
+)
+_kind("death", N_("A death."), _person, _reason, examples=("--person P1234 --date 2026-02-01",))
+_kind("marriage", N_("A marriage."), _person, _spouse, examples=("--person P1234 --spouse P2001 --date 2026-02-01",))
+_kind("divorce", N_("A divorce."), _person, _spouse, examples=("--person P1234 --spouse P2001 --date 2026-02-01",))
+_kind(
+    "move_out",
+    N_("A person leaves. What was written down about the person may be given, too."),
+    _person,
+    click.option("--to", "place", default="", help=N_("Destination as written: a code, a name or a node.")),
+    _group,
+    _reason,
+    _person_options,
+    examples=("--person P1234 --date 2026-03 --to 'Phường Lê Lợi'",),
+)
+_kind(
+    "move_in",
+    N_("A person arrives and gets a record here. With --residence temporary it is a temporary stay."),
+    click.option("--from", "place", default="", help=N_("Origin as written: a code, a name or a node.")),
+    _new_person,
     _household,
     _group,
     _reason,
-    columns=True,
+    _person_options,
+    examples=("--name 'Trần Văn Bình' --sex M --birth-date 1990 --date 2026-03-04 --from 21550",),
 )
 _kind(
     "correction",
-    "correction",
-    N_("Correct what the register says; what is not given stays."),
+    N_("Correct what the register says about a person; what is not given stays."),
     _person,
     _household,
     _reason,
-    columns=True,
+    _person_options,
+    examples=("--person P1234 --birth-date 1990-05-17",),
+    date=_date_today,
 )
 _kind(
     "cancel",
-    "cancel",
-    N_("Withdraw an event of this node."),
-    _person,
+    N_("Withdraw an event of this node. A person whom a withdrawn arrival created is void."),
     click.option("--event", "reason", required=True, help=N_("The event that is withdrawn.")),
+    click.option("--person", default="", help=N_("The person concerned.")),
+    examples=("--event E77 --person P1234",),
+    date=_date_today,
 )
 _kind(
     "confirm",
-    "confirm",
-    N_("Confirm the open case of a person (has left; at the destination: lives here)."),
+    N_("Confirm what an open case says of a person: has left, or has arrived."),
     _person,
     _reason,
+    examples=("--person P1234 --reason 'left in March'",),
+    date=_date_today,
 )
 _kind(
     "dispute",
-    "dispute",
-    N_("Dispute the open case of a person (still lives here; at the destination: never came)."),
+    N_("Dispute what an open case says of a person: still lives here, or never came."),
     _person,
     _reason,
+    examples=("--person P1234 --reason 'still lives here'",),
+    date=_date_today,
 )
-_kind("end-temporary", "end_temporary", N_("A temporary stay ends."), _person, _reason)
+_kind(
+    "end_temporary",
+    N_("A temporary stay ends."),
+    _person,
+    _reason,
+    examples=("--person P1234 --date 2026-03-01",),
+)
 _kind(
     "ruling",
-    "ruling",
-    N_("At a parent: two records (node:person) are the same person, or different."),
-    _person,
+    N_("At a parent: two records are the same person, or different persons."),
+    click.option("--person", required=True, help=N_("One record, as node:person.")),
     click.option("--other", required=True, help=N_("The other record, as node:person.")),
     click.option(
         "--says", "reason", required=True, type=click.Choice(["same", "different"]), help=N_("same or different.")
     ),
+    examples=("--person tran-phu:P1234 --other le-loi:88 --says same",),
+    date=_date_today,
 )
