@@ -1,7 +1,7 @@
 """The gRPC server of a parent: one ``Conversation`` a child, one task that applies groups.
 
-Store work of all sessions happens in the store's one thread; while that thread commits a group, the next group gathers, so that many children share
-one sync.
+Store work of all sessions happens in the store's one thread; while that thread commits a group, the next group gathers,
+so that many children share one sync.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ class HubServer:
 
     async def start(self) -> None:
         """Listen. Raises ``UsageError`` if the address cannot be had."""
-        handler = grpc.stream_stream_rpc_method_handler(self._sync, request_deserializer=None, response_serializer=None)
+        handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(
+            self._sync, request_deserializer=None, response_serializer=None
+        )
         service, _, method = SYNC_METHOD.strip("/").partition("/")
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
         host = self.address.rpartition(":")[0]
@@ -109,8 +111,7 @@ class HubServer:
             _log.error("a session ended because the store failed: %s", error)
             self._count("store")
             return
-        except Exception:
-            # One broken session must not take the others with it (RELIABILITY F10).
+        except Exception:  # noqa: BLE001  one broken session must not take the others with it (RELIABILITY F10)
             _log.exception("a session ended by an unexpected error")
             self._count("internal")
             return
@@ -165,7 +166,7 @@ class HubServer:
                 except StoreError as error:
                     _log.error("a group was given up: %s", error)
                     heads = []
-                except Exception:
+                except Exception:  # noqa: BLE001  the hub outlives one bad group; its children will send it again
                     _log.exception("a group was given up by an unexpected error")
                     heads = []
                 if self.hub.queued < limits.APPLY_QUEUE_BATCHES_MAX:

@@ -1,4 +1,5 @@
-"""The chain of an origin: commits and the hashes that link them. Pure values and functions, shared by store, wire and protocol.
+"""The chain of an origin: commits and the hashes that link them. Pure values and functions, shared by store, wire and
+protocol.
 
 A *commit* is one transaction of one origin. ``seq`` is gapless per origin; ``hash`` is SHA-256 over a fixed,
 length-prefixed encoding of all of it and of the previous hash, so that equal heads mean equal histories (DESIGN 2).

@@ -1,7 +1,8 @@
 """One session over one byte stream: frames in, the endpoint's turn in the store's thread, frames out.
 
-The uplink and the server both run this loop; they differ in the stream and the endpoint. All work on the store happens in one thread, so the event loop never
-waits for the disk. An end of the stream is never taken for an end of the session: only Finish is (RELIABILITY 0.5).
+The uplink and the server both run this loop; they differ in the stream and the endpoint. All work on the store happens
+in one thread, so the event loop never waits for the disk. An end of the stream is never taken for an end of the
+session: only Finish is (RELIABILITY 0.5).
 """
 
 from __future__ import annotations
@@ -84,7 +85,9 @@ class Conversation:
         self._frames: asyncio.Queue[bytes | None] = asyncio.Queue(FRAMES_WAITING_MAX)
 
     async def run(self, may_read: Callable[[], Awaitable[None]] | None = None) -> Close:
-        """``may_read`` is awaited before each frame is taken from the stream: how a busy parent holds its children back."""
+        """``may_read`` is awaited before each frame is taken from the stream: how a busy parent holds its children
+        back.
+        """
         reader = asyncio.create_task(self._read(may_read))
         news: asyncio.Task[object] | None = None
         arrival: asyncio.Task[object] | None = None
@@ -93,7 +96,7 @@ class Conversation:
         was_woken = True
         try:
             while True:
-                for frame in await self._turn(frames, was_woken, ended):
+                for frame in await self._turn(frames, was_woken=was_woken, ended=ended):
                     try:
                         await asyncio.wait_for(self._stream.write(frame), limits.ACK_TIMEOUT_MS / 1000)
                     except (LinkLost, TimeoutError):
@@ -151,7 +154,7 @@ class Conversation:
             except asyncio.QueueEmpty:
                 return frames, False
 
-    async def _turn(self, frames: list[bytes], was_woken: bool, ended: bool) -> list[bytes]:
+    async def _turn(self, frames: list[bytes], *, was_woken: bool, ended: bool) -> list[bytes]:
         endpoint = self._endpoint
 
         def turn() -> list[bytes]:

@@ -1,14 +1,14 @@
 """The settings of gRPC that both ends share, and gRPC calls as ``Stream``s.
 
-Each was measured (RELIABILITY 0 and D): keepalive alone waits ``ping_timeout``; without ``bdp_probe=0`` a slow reader costs 4 MiB a stream; compression is ours,
-so gRPC's own stays off.
+Each was measured (RELIABILITY 0 and D): keepalive alone waits ``ping_timeout``; without ``bdp_probe=0`` a slow reader
+costs 4 MiB a stream; compression is ours, so gRPC's own stays off.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Final
+from typing import Final, cast
 
 import grpc
 import grpc.aio
@@ -92,7 +92,7 @@ class ContextStream:
             frame = await self._context.read()
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError, grpc.aio.UsageError, grpc.RpcError):
             return None
-        return frame if isinstance(frame, bytes) else None
+        return None if cast("object", frame) is grpc.aio.EOF else frame
 
     async def write(self, frame: bytes) -> None:
         try:

@@ -1,7 +1,7 @@
 """The uplink: keeps a session with the parent, or drains once.
 
-The child dials; a lost link is tried again with full jitter, for ever (follow) or a few times (drain). What ends a session is written to ``UplinkState``, which
-status and metrics read.
+The child dials; a lost link is tried again with full jitter, for ever (follow) or a few times (drain). What ends a
+session is written to ``UplinkState``, which status and metrics read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from node.conversation import Conversation, InStore, Traffic
 from node.errors import PeerUnavailable
 from node.protocol.actions import Close
 from node.session import ChildEndpoint
-from node.transport import CLIENT_OPTIONS, CallStream
+from node.transport import CLIENT_OPTIONS, Call, CallStream
 from node.wire import SYNC_METHOD
 
 _log = logging.getLogger("dansync.uplink")
@@ -43,7 +43,7 @@ class UplinkState:
 
 
 class _FullJitter(wait_base):
-    """Uniform between the least delay and an exponentially growing bound: thousands of children come back at once (RELIABILITY F32)."""
+    """Uniform between the least delay and a bound that doubles, for thousands come back at once (RELIABILITY F32)."""
 
     def __init__(self, source: random.Random, delay_max_ms: int) -> None:
         self._source = source
@@ -124,15 +124,16 @@ class Uplink:
                 _log.info("session ended: %s %s", close.code, self.state.last_detail)
                 if not close.clean and not (follow and was_open):
                     raise PeerUnavailable(
-                        f"The parent at {self._address} could not be drained to: {close.code} {self.state.last_detail}".strip(),
-                        hint="Check that the parent runs and that the network is up; what is recorded stays here and is sent later.",
+                        f"The parent at {self._address} did not take everything: "
+                        f"{close.code} {self.state.last_detail}".strip(),
+                        hint="Check that the parent runs and the network is up; what is recorded stays here.",
                     )
 
     async def _session(self, *, follow: bool) -> tuple[Close, bool, str]:
         """One session; returns how it ended, whether it had been opened, and what gRPC said."""
         self.state.sessions += 1
         async with grpc.aio.insecure_channel(self._address, options=CLIENT_OPTIONS) as channel:
-            call = channel.stream_stream(SYNC_METHOD, request_serializer=None, response_deserializer=None)()
+            call: Call = channel.stream_stream(SYNC_METHOD, request_serializer=None, response_deserializer=None)()
             stream = CallStream(call)
             endpoint = self._endpoint = self._make_endpoint(follow)
             conversation = self._conversation = Conversation(stream, endpoint, self._in_store, self.state.traffic)

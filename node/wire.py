@@ -1,7 +1,7 @@
 """Messages to frames and back: the only module that knows both protobuf and our own types.
 
-Decoding checks size before parsing and the form of every field after it; unknown fields are ignored, so that a newer peer may say more. Errors are
-``FrameRefused`` with a code from a small closed set.
+Decoding checks size before parsing and the form of every field after it; unknown fields are ignored, so that a newer
+peer may say more. Errors are ``FrameRefused`` with a code from a small closed set.
 """
 
 from __future__ import annotations

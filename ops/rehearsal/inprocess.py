@@ -1,4 +1,4 @@
-"""A rehearsal in one process: real stores, the product's own session shells, links of memory that are cut by the seed."""
+"""A rehearsal in one process: real stores, the product's own session shells, links in memory that the seed cuts."""
 
 from __future__ import annotations
 

@@ -45,6 +45,7 @@ def require_equal(copies: list[Copy]) -> None:
     if wrong:
         first = wrong[0]
         raise StoreDamaged(
-            f"{len(wrong)} copies differ from their owners', the first at {first.node_id} of {first.owner} (commit {first.seq}).",
+            f"{len(wrong)} copies differ from their owners', "
+            f"the first at {first.node_id} of {first.owner} (commit {first.seq}).",
             hint="This is a bug of dansync: keep the work folder and the seed, and report them.",
         )
