@@ -6,7 +6,8 @@
 ``node``, ``hub`` and ``conflict`` know nothing of this: their errors, alarms and reasons are finished English
 sentences. Each of them stands in the catalogue as a *shape* with numbered values (``There is no store at {0}.``).
 ``translated`` finds the shape that a sentence has, puts the values into its translation, and leaves a sentence of
-unknown shape as it is. ``ops.messages`` collects both kinds from the source.
+unknown shape as it is. ``ops.messages`` collects both kinds from the source,
+``python -m ops.catalogue`` brings the files up to date.
 """
 
 from __future__ import annotations
