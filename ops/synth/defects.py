@@ -1,197 +1,194 @@
-"""The error channel: what happens to a person's particulars on the way into a report.
+"""The error channel: what a clerk or a mover writes down, given what is true and what the old register says.
 
-Each kind of defect has a name, which the truth keeps, so that errors of a resolver can be counted by cause.
+An arrival's values are declared: they come from papers and memory. A departure's are copied from the register, or left
+out. Every defect gets a word, which truth/moves.csv keeps.
 """
 
 from __future__ import annotations
 
 import random
-import unicodedata
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
-from conflict.text import TCVN3
-from ops.synth.config import Difficulty
+from ops.synth.difficulty import Rates
+from ops.synth.identifiers import Numbers, telephone
+from ops.synth.minority_names import KINH, SEX_PREFIXES
+from ops.synth.misspelling import misspelled
+from ops.synth.people import (
+    BIRTH_DATE,
+    ETHNICITY,
+    FATHER_NAME,
+    FULL_NAME,
+    INSURANCE_ID,
+    MARITAL_STATUS,
+    MOTHER_NAME,
+    OLD_CARD_ID,
+    PERSONAL_ID,
+    PHONE,
+    RELATIONSHIP,
+    RESIDENCE,
+    SEX,
+    Person,
+    iso,
+)
+from ops.synth.units import Commune
 
-Columns = dict[str, str]
-
-# chance that a report has the defect: easy, real, hard
-RATES: Final[dict[str, tuple[float, float, float]]] = {
-    "tone_placement": (0.02, 0.06, 0.10),
-    "i_y": (0.01, 0.03, 0.06),
-    "dropped_middle": (0.0, 0.02, 0.05),
-    "abbreviated": (0.0, 0.02, 0.05),
-    "tone_typo": (0.0, 0.02, 0.06),
-    "letter_typo": (0.0, 0.01, 0.04),
-    "day_month_swapped": (0.0, 0.01, 0.03),
-    "year_only": (0.01, 0.04, 0.08),
-    "new_year": (0.005, 0.02, 0.05),
-    "day_off": (0.0, 0.015, 0.03),
-    "id_missing": (0.05, 0.22, 0.45),
-    "id_typo": (0.002, 0.012, 0.03),
-    "card_reissued": (0.0, 0.3, 0.4),  # of those with an old card, on moving province
-    "wrong_sex": (0.0, 0.003, 0.01),
-    "parents_missing": (0.1, 0.35, 0.6),
-    "legacy_text": (0.0, 0.0, 0.015),
-    "decomposed": (0.01, 0.03, 0.03),
-}
-_LEVEL: Final[dict[Difficulty, int]] = {"easy": 0, "real": 1, "hard": 2}
-_TONES: Final = "\u0300\u0301\u0303\u0309\u0323"
-_TO_TCVN3: Final = {meant: written for written, meant in TCVN3.items()}
+_BIRTH_ERRORS: Final = ("swapped", "year_only", "placeholder", "month_only", "day_off", "year_off", "lunar")
+_BIRTH_WEIGHTS: Final = (20, 22, 16, 4, 18, 10, 10)
 
 
-class ErrorChannel:
-    """Distorts particulars at the rates of one difficulty."""
-
-    def __init__(self, difficulty: Difficulty, rng: random.Random) -> None:
-        self._level = _LEVEL[difficulty]
-        self._rng = rng
-        self._distortions: tuple[tuple[str, Callable[[Columns], bool]], ...] = (
-            ("dropped_middle", self._drop_middle),
-            ("abbreviated", self._abbreviate),
-            ("i_y", self._i_y),
-            ("tone_typo", self._tone_typo),
-            ("letter_typo", self._letter_typo),
-            ("tone_placement", self._tone_placement),
-            ("day_month_swapped", self._swap_day_month),
-            ("day_off", self._day_off),
-            ("year_only", self._year_only),
-            ("new_year", self._new_year),
-            ("id_missing", self._id_missing),
-            ("id_typo", self._id_typo),
-            ("wrong_sex", self._wrong_sex),
-            ("parents_missing", self._parents_missing),
-            ("legacy_text", self._legacy),
-            ("decomposed", self._decompose),
-        )
-
-    def happens(self, name: str) -> bool:
-        return self._rng.random() < RATES[name][self._level]
-
-    def distort(self, columns: Columns, *, new_province: bool, card: Callable[[], str]) -> list[str]:
-        """Change ``columns`` in place; returns the names of the defects."""
-        defects: list[str] = []
-        if new_province and columns["old_card_id"] and self.happens("card_reissued"):
-            columns["old_card_id"] = card()
-            defects.append("card_reissued")
-        for name, distortion in self._distortions:
-            if self.happens(name) and distortion(columns):
-                defects.append(name)
-        return defects
-
-    # --- names -------------------------------------------------------------------------------------------------------
-
-    def _drop_middle(self, columns: Columns) -> bool:
-        words = columns["full_name"].split()
-        if len(words) < 3:
-            return False
-        columns["full_name"] = f"{words[0]} {words[-1]}"
-        return True
-
-    def _abbreviate(self, columns: Columns) -> bool:
-        words = columns["full_name"].split()
-        if len(words) < 3:
-            return False
-        short = [f"{word[0]}." for word in words[: self._rng.choice((1, 2))]]
-        columns["full_name"] = " ".join([*short, *words[len(short) :]])
-        return True
-
-    def _i_y(self, columns: Columns) -> bool:
-        return self._replace(columns, (("ý", "í"), ("ỳ", "ì"), ("ỹ", "ĩ"), ("Mỹ", "Mĩ"), ("Lý", "Lí"), ("ỷ", "ỉ")))
-
-    def _tone_placement(self, columns: Columns) -> bool:
-        pairs = (("òa", "oà"), ("óa", "oá"), ("ủy", "uỷ"), ("úy", "uý"), ("ùy", "uỳ"), ("ụy", "uỵ"), ("òe", "oè"))
-        return self._replace(columns, (*pairs, *((new, old) for old, new in pairs)))
-
-    def _replace(self, columns: Columns, pairs: tuple[tuple[str, str], ...]) -> bool:
-        before = columns["full_name"]
-        for old, new in pairs:
-            if old in before and not (old == "ý" and "uý" in before):
-                columns["full_name"] = before.replace(old, new, 1)
-                return True
-        return False
-
-    def _tone_typo(self, columns: Columns) -> bool:
-        decomposed = unicodedata.normalize("NFD", columns["full_name"])
-        places = [index for index, letter in enumerate(decomposed) if letter in _TONES]
-        if not places:
-            return False
-        place = self._rng.choice(places)
-        other = self._rng.choice([tone for tone in ("", *_TONES) if tone != decomposed[place]])
-        columns["full_name"] = unicodedata.normalize("NFC", decomposed[:place] + other + decomposed[place + 1 :])
-        return True
-
-    def _letter_typo(self, columns: Columns) -> bool:
-        pairs = (("n", "ng"), ("x", "s"), ("s", "x"), ("tr", "ch"), ("d", "gi"), ("t", "c"), ("ng", "n"), ("v", "d"))
-        name = columns["full_name"]
-        old, new = self._rng.choice(pairs)
-        place = name.rfind(old)
-        if place <= 0:
-            return False
-        columns["full_name"] = name[:place] + new + name[place + len(old) :]
-        return True
-
-    def _legacy(self, columns: Columns) -> bool:
-        name = columns["full_name"]
-        columns["full_name"] = "".join(_TO_TCVN3.get(letter, letter) for letter in name)
-        return columns["full_name"] != name
-
-    def _decompose(self, columns: Columns) -> bool:
-        columns["full_name"] = unicodedata.normalize("NFD", columns["full_name"])
-        return True
-
-    # --- dates, numbers, sex, parents ----------------------------------------------------------------------------------
-
-    def _swap_day_month(self, columns: Columns) -> bool:
-        year, month, day = _parts(columns["birth_date"])
-        if not day or int(day) > 12 or day == month:
-            return False
-        columns["birth_date"] = f"{year}-{day}-{month}"
-        return True
-
-    def _day_off(self, columns: Columns) -> bool:
-        year, month, day = _parts(columns["birth_date"])
-        if not day or not 2 <= int(day) <= 27:
-            return False
-        columns["birth_date"] = f"{year}-{month}-{int(day) + self._rng.choice((-1, 1)):02d}"
-        return True
-
-    def _year_only(self, columns: Columns) -> bool:
-        columns["birth_date"] = columns["birth_date"][:4]
-        return bool(columns["birth_date"])
-
-    def _new_year(self, columns: Columns) -> bool:
-        if not columns["birth_date"]:
-            return False
-        columns["birth_date"] = columns["birth_date"][:4] + "-01-01"
-        return True
-
-    def _id_missing(self, columns: Columns) -> bool:
-        had = bool(columns["personal_id"])
-        columns["personal_id"] = ""
-        return had
-
-    def _id_typo(self, columns: Columns) -> bool:
-        number = columns["personal_id"]
-        if not number:
-            return False
-        place = self._rng.randrange(6, 12)
-        if self._rng.random() < 0.5 and place < 11 and number[place] != number[place + 1]:
-            columns["personal_id"] = number[:place] + number[place + 1] + number[place] + number[place + 2 :]
-        else:
-            digit = str((int(number[place]) + self._rng.randrange(1, 10)) % 10)
-            columns["personal_id"] = number[:place] + digit + number[place + 1 :]
-        return True
-
-    def _wrong_sex(self, columns: Columns) -> bool:
-        columns["sex"] = "F" if columns["sex"] == "M" else "M"
-        return True
-
-    def _parents_missing(self, columns: Columns) -> bool:
-        columns["father_name"] = columns["mother_name"] = ""
-        return True
+def written_birth(rng: random.Random, birth: int, today: int) -> tuple[str, str]:
+    """(birth date as written, the error): swapped day and month, the year only, the lunar date, ..."""
+    born = date.fromordinal(birth)
+    error = rng.choices(_BIRTH_ERRORS, _BIRTH_WEIGHTS)[0]
+    if error == "swapped" and (born.day > 12 or born.day == born.month):
+        error = "day_off"
+    match error:
+        case "swapped":
+            return date(born.year, born.day, born.month).isoformat(), error
+        case "year_only":
+            return f"{born.year:04d}", error
+        case "placeholder":
+            return f"{born.year:04d}-01-01", error
+        case "month_only":
+            return f"{born.year:04d}-{born.month:02d}", error
+        case "year_off":
+            day = min(born.day, 28)
+            return date(born.year - rng.choice((1, 1, 2)), born.month, day).isoformat(), error
+        case "lunar":
+            return iso(birth - rng.randrange(20, 51)), error
+        case _:
+            shifted = birth + rng.choice((-10, -2, -1, 1, 2, 10))
+            return iso(min(shifted, today)), "day_off"
 
 
-def _parts(text: str) -> tuple[str, str, str]:
-    year, month, day = [*text.split("-"), "", ""][:3]
-    return year, month, day
+def mistyped(rng: random.Random, number: str) -> str:
+    """One digit wrong, or two neighbours exchanged."""
+    index = rng.randrange(len(number) - 1)
+    if rng.random() < 0.4 and number[index] != number[index + 1]:
+        return number[:index] + number[index + 1] + number[index] + number[index + 2 :]
+    digit = str((int(number[index]) + rng.choice((1, 3, 5, 7, 9))) % 10)
+    return number[:index] + digit + number[index + 1 :]
+
+
+@dataclass(slots=True)
+class Channel:
+    """``horizon``: no birth date is written that lies after it."""
+
+    rng: random.Random
+    rates: Rates
+    numbers: Numbers
+    horizon: int
+
+    def declared(self, person: Person, place: Commune, *, other_province: bool) -> tuple[list[str], list[str]]:
+        """(values of an arrival at ``place``, defects). The person's papers say what the first register says."""
+        rng, rates = self.rng, self.rates
+        values, defects = list(person.values), list[str]()
+        values[RESIDENCE] = "permanent"
+        self._numbers(values, defects, place, other_province=other_province)
+        self._personal(person, values, defects, 1.0)
+        if values[BIRTH_DATE] != iso(person.birth) and rng.random() < 0.3:
+            values[BIRTH_DATE] = iso(person.birth)  # the papers say more than the old register did
+        if rng.random() < rates.phone_missing:
+            values[PHONE] = ""
+        elif values[PHONE] and rng.random() < rates.phone_new:
+            values[PHONE] = telephone(rng)
+        for column in (ETHNICITY, MARITAL_STATUS):
+            if rng.random() < rates.other_missing:
+                values[column] = ""
+        return values, defects
+
+    def copied(self, person: Person, known: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+        """(values on a departure, defects): nothing, the essentials, or the whole row of the register."""
+        rng = self.rng
+        if rng.random() >= self.rates.out_values:
+            return ("",) * len(known), []
+        values, defects = list(known), list[str]()
+        self._personal(person, values, defects, self.rates.copied_share)
+        kept = (FULL_NAME, SEX, BIRTH_DATE, PERSONAL_ID)
+        if rng.random() < 0.5:
+            values = [value if column in kept else "" for column, value in enumerate(values)]
+        values[RESIDENCE] = values[RELATIONSHIP] = ""
+        return tuple(values), defects
+
+    def _personal(self, person: Person, values: list[str], defects: list[str], share: float) -> None:
+        """Name, sex, birth date, parents; ``share`` scales every rate."""
+        rng, rates = self.rng, self.rates
+        minority = person.people != KINH
+        damaged = rng.random() < rates.damaged_text * share
+        if damaged or rng.random() < rates.name * share:
+            values[FULL_NAME], label = misspelled(rng, values[FULL_NAME], minority=minority, damaged=damaged)
+            if label:
+                defects.append(f"name:{label}")
+        has_prefix = minority and any(word in SEX_PREFIXES or word.startswith("H'") for word in person.name.split())
+        if rng.random() < (rates.sex_with_prefix if has_prefix else rates.sex) * share:
+            values[SEX] = rng.choice(("", "F" if person.sex == "M" else "M"))
+            defects.append("sex")
+        if rng.random() < rates.birth_date * share:
+            values[BIRTH_DATE], label = written_birth(rng, person.birth, self.horizon)
+            defects.append(f"birth_date:{label}")
+        for column in (FATHER_NAME, MOTHER_NAME):
+            if not values[column]:
+                continue
+            if rng.random() < rates.parent_missing * share:
+                values[column] = ""
+            elif damaged or rng.random() < rates.parent_name * share:
+                values[column] = misspelled(rng, values[column], minority=minority, damaged=damaged)[0]
+        if rng.random() < rates.number_typo * share and values[PERSONAL_ID]:
+            values[PERSONAL_ID] = mistyped(rng, values[PERSONAL_ID])
+            defects.append("personal_id:typo")
+
+    def _numbers(self, values: list[str], defects: list[str], place: Commune, *, other_province: bool) -> None:
+        rng, rates = self.rng, self.rates
+        if values[OLD_CARD_ID]:
+            if other_province and rng.random() < 0.85:
+                values[OLD_CARD_ID] = self.numbers.old_card(place.province_code)
+                defects.append("old_card:reissued")
+            elif rng.random() < rates.number_missing:
+                values[OLD_CARD_ID] = ""
+        if values[PERSONAL_ID] and rng.random() < rates.number_missing:
+            values[PERSONAL_ID] = ""
+            defects.append("personal_id:missing")
+        if values[INSURANCE_ID] and rng.random() < rates.insurance_missing:
+            values[INSURANCE_ID] = ""
+        if values[OLD_CARD_ID] and not values[PERSONAL_ID] and rng.random() < rates.weird * 20:
+            values[PERSONAL_ID], values[OLD_CARD_ID] = values[OLD_CARD_ID], ""
+            defects.append("old_card:in_personal_id")
+
+    def place(self, place: Commune) -> str:
+        """A commune as it is written on a slip: code, name, node, or words that name nobody exactly."""
+        rng = self.rng
+        if rng.random() < self.rates.place_empty:
+            return ""
+        draw = rng.random()
+        district = place.district.replace("Thành phố", "TP").replace("Thị xã", "TX").replace("Huyện", "H.")
+        near = ", ".join(part for part in (district, place.province) if part)
+        if draw < 0.34:
+            return place.code
+        if draw < 0.68:
+            return place.name
+        if draw < 0.78:
+            return place.node_id
+        if draw < 0.90:
+            return f"{place.name}, {near}"
+        if draw < 0.95:
+            return place.short_name
+        return misspelled(rng, f"{place.name}")[0]
+
+
+FOREIGN: Final = (
+    "Hàn Quốc",
+    "Nhật Bản",
+    "Đài Loan",
+    "Hoa Kỳ",
+    "Úc",
+    "Đức",
+    "Canada",
+    "nước ngoài",
+    "Xuất cảnh Nhật Bản",
+)
+"""Countries as a clerk writes them."""
+OUTSIDE: Final = ("TP Hồ Chí Minh", "Hà Nội", "Đà Nẵng", "tỉnh Khánh Hòa", "Đồng Nai", "Bình Dương", "Lâm Đồng", "")
+"""Places beyond the tree."""

@@ -46,8 +46,8 @@ class Commune:
     province: str
     province_code: str
     birth_code: str
-    """The first three digits of personal numbers that are given out here. Where provinces were merged, people keep those
-    of the one that registered their birth.
+    """The first three digits of personal numbers that are given out here. Where provinces were merged, people keep
+    those of the one that registered their birth.
     """
     parents: tuple[str, ...]
     weight: float
@@ -137,7 +137,7 @@ class _Tree:
         self._prefixes: set[str] = set()
 
     def prefix(self, short_name: str) -> str:
-        """bd for Bình Định; binh-duong for the second one with the same initials."""
+        """Bd for Bình Định; binh-duong for the second one with the same initials."""
         words = slug(short_name).split("-")
         initials = "".join(word[0] for word in words)
         prefix = initials if initials not in self._prefixes else "-".join(words)
