@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,8 @@ from ops.messages import Message, collect
 
 TEMPLATE: Final = LOCALE_FOLDER / f"{DOMAIN}.pot"
 PLURAL_FORMS: Final = "nplurals=1; plural=0;"  # of Vietnamese
+NO_DATE: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""Babel writes the present minute into every file otherwise."""
 _WIDTH: Final = 120
 _HEADER: Final = "# Messages of dansync. Written by: python -m ops.catalogue\n#"
 
@@ -73,8 +76,10 @@ def written(catalogue: Catalog) -> bytes:
 
 def compiled(po: bytes, language: str) -> bytes:
     """The .mo file of a .po file."""
+    catalogue = read_po(io.BytesIO(po), locale=language)
+    catalogue.creation_date = catalogue.revision_date = NO_DATE
     buffer = io.BytesIO()
-    write_mo(buffer, read_po(io.BytesIO(po), locale=language))
+    write_mo(buffer, catalogue)
     return buffer.getvalue()
 
 

@@ -47,17 +47,26 @@ CLICK: Final = (
     "Missing parameter: {param_name}",
     "No such option {name!r}.",
     "No such command {name!r}.",
-    "Did you mean {suggestion!r}?",
     "Invalid value: {message}",
     "Invalid value for {param_hint}: {message}",
     "Choose from:\n\t{choices}",
     "{value!r} is not a valid {number_type}.",
+    "integer",
+    "integer range",
     "{value} is not in the range {range}.",
     "{name} {filename!r} is a file.",
     "{name} {filename!r} does not exist.",
     "Option {name!r} does not take a value.",
     "directory",
     "file",
+)
+
+
+CLICK_PLURALS: Final = (
+    ("Did you mean {possibility}?", "(Did you mean one of: {possibilities}?)"),
+    ("{value!r} is not {choice}.", "{value!r} is not one of {choices}."),
+    ("Option {name!r} requires an argument.", "Option {name!r} requires {nargs} arguments."),
+    ("Got unexpected extra argument ({args})", "Got unexpected extra arguments ({args})"),
 )
 
 
@@ -82,8 +91,8 @@ def collect(root: Path = ROOT) -> list[Message]:
     for place, tree in trees.items():
         for text, plural, line in _of_module(tree, errors, marks=place.startswith("ops/")):
             found.setdefault((text, plural), set()).add(f"{place}:{line}")
-    for text in CLICK:
-        found.setdefault((text, ""), set()).add("click:0")
+    for text, plural in (*((text, "") for text in CLICK), *CLICK_PLURALS):
+        found.setdefault((text, plural), set()).add("click:0")
     plurals = {text for text, plural in found if plural}
     return [
         Message(text, plural, tuple(sorted(places)))
@@ -179,6 +188,8 @@ def _texts(node: ast.expr, constants: dict[str, str]) -> Iterator[str]:
                 yield one + two
         case ast.JoinedStr(values=values):
             yield from _templates(values, constants)
+        case ast.Call(func=ast.Attribute(value=inner, attr="strip")):
+            yield from _texts(inner, constants)
         case _:
             return
 

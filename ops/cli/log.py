@@ -80,7 +80,7 @@ def _show(output: Output, commits: list[Commit]) -> None:
     if not commits:
         output.line(_("No commits there."))
         return
-    headings = (_("No."), _("Recorded"), _("Author"), _("Kind"), _("Tag"), _("Rows"), _("Hash"))
+    headings = ("#", _("Recorded"), _("Author"), _("Kind"), _("Tag"), _("Rows"), _("Hash"))
     rows = [
         (
             commit.seq,

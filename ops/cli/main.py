@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import Any, Final, NoReturn
 
 import rich_click as click
-from click.exceptions import Abort, NoSuchCommand
+from click.exceptions import Abort, Exit, NoArgsIsHelpError, NoSuchCommand
 
 from node.errors import DansyncError
 from ops import i18n
@@ -27,6 +27,7 @@ from ops.release import RELEASE
 EXIT_UNEXPECTED: Final = 1
 EXIT_INTERRUPTED: Final = 130
 HELP_WIDTH_MAX: Final = 100
+COMPLETION: Final = "_DANSYNC_COMPLETE"
 
 COMMANDS: Final = (
     (
@@ -62,7 +63,7 @@ class Dansync(Group):
         self._localise()
         output = Output(json_mode="--json" in given)
         try:
-            code = super().main(args=given, prog_name="dansync", standalone_mode=False)
+            code = self._perform(given)
             sys.stdout.flush()
         except BrokenPipeError:
             _leave_pipe()
@@ -86,6 +87,19 @@ class Dansync(Group):
             hint = _("Run the same command with --debug and report what it says.")
             _explain(output, "Unexpected", message, hint, EXIT_UNEXPECTED)
         sys.exit(code if isinstance(code, int) else 0)
+
+    def _perform(self, given: list[str]) -> object:
+        """What click's ``main`` does, but for the errors: it would take a pipe that nobody reads for a failure."""
+        if COMPLETION in os.environ:  # a shell asks how a line could go on
+            return super().main(args=given, prog_name="dansync", standalone_mode=False)
+        try:
+            with self.make_context("dansync", list(given)) as context:
+                return self.invoke(context)
+        except Exit as error:
+            return error.exit_code
+        except NoArgsIsHelpError as error:
+            click.echo(error.ctx.get_help())
+            return 0
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_PLACES)

@@ -24,7 +24,7 @@ from ops.cli.output import Output
 from ops.cli.presence import Presence, announced
 from ops.config import SETTINGS_NAME, NodeConfig, load_config, save_config
 from ops.daemon import Daemon, run_until_stopped
-from ops.i18n import N_, _
+from ops.i18n import N_, _, translated
 
 UNIT_CODE_LENGTHS = (0, 2, 3, 5)
 
@@ -121,8 +121,10 @@ def _profile(node_id: str, parent_node_id: str, tier: str, unit_code: str, valid
             read_text("--name", name or node_id),
         )
     except ValueRefused as error:
+        reason = translated(error.reason)
         raise UsageError(
-            f"{error.column}: {error.value!r} {error.reason}.", hint="See examples with: dansync init --help"
+            _("{option}: {value!r} {reason}.").format(option=error.column, value=error.value, reason=reason),
+            hint="See examples with: dansync init --help",
         ) from None
     if len(profile.unit_code) not in UNIT_CODE_LENGTHS or (profile.unit_code and not profile.unit_code.isdecimal()):
         raise UsageError(
