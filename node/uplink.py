@@ -35,7 +35,6 @@ DRAIN_ATTEMPTS_MAX = 5
 class UplinkState:
     """What an operator wants to know of the link."""
 
-    connected: bool = False
     sessions: int = 0
     last_end: str = ""  # the code under which the last session ended
     last_detail: str = ""
@@ -75,6 +74,11 @@ class Uplink:
         self._conversation: Conversation | None = None
         self._endpoint: ChildEndpoint | None = None
         self._stopping = asyncio.Event()
+
+    @property
+    def connected(self) -> bool:
+        """Whether a session with the parent is open now."""
+        return self._endpoint is not None and self._endpoint.opened and self._endpoint.closed is None
 
     def notify(self) -> None:
         """The store has newer heads."""
@@ -119,7 +123,6 @@ class Uplink:
                 if self._stopping.is_set():
                     raise _Stopped
                 close, was_open, error = await self._session(follow=follow)
-                self.state.connected = False
                 self.state.last_end, self.state.last_detail = close.code, close.detail or error
                 _log.info("session ended: %s %s", close.code, self.state.last_detail)
                 if not close.clean and not (follow and was_open):
@@ -137,19 +140,12 @@ class Uplink:
             stream = CallStream(call)
             endpoint = self._endpoint = self._make_endpoint(follow)
             conversation = self._conversation = Conversation(stream, endpoint, self._in_store, self.state.traffic)
-            watcher = asyncio.create_task(self._watch(endpoint))
             try:
                 close = await conversation.run()
             finally:
-                watcher.cancel()
                 self._conversation = self._endpoint = None
                 call.cancel()
             return close, endpoint.opened, stream.error
-
-    async def _watch(self, endpoint: ChildEndpoint) -> None:
-        while True:
-            self.state.connected = endpoint.opened and endpoint.closed is None
-            await asyncio.sleep(0.2)
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

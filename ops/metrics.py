@@ -117,7 +117,9 @@ class NodeMetrics(Collector):
         if daemon.uplink is not None:
             state = daemon.uplink.state
             yield GaugeMetricFamily(
-                "dansync_parent_connected", "1 while a session with the parent is open.", value=float(state.connected)
+                "dansync_parent_connected",
+                "1 while a session with the parent is open.",
+                value=float(daemon.uplink.connected),
             )
             yield CounterMetricFamily(
                 "dansync_parent_sessions", "Sessions tried with the parent.", value=state.sessions

@@ -135,7 +135,7 @@ class _Play:
             while acts and acts[0].at <= passed:
                 self._perform(acts.pop(0))
             # record as much as the clock allows, in turn
-            while waiting and done < total * min(passed, 1.0):
+            while waiting and (done < total * passed or passed >= 1.0):
                 node_id = waiting[turn % len(waiting)]
                 done += recordings[node_id].step()
                 turn += 1

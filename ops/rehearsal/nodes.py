@@ -67,6 +67,11 @@ class NodeProcess:
             hint=f"Its last words are in {self.config.folder / 'node.log'}",
         )
 
+    def wait(self) -> int:
+        """Wait until it ends by itself; returns the exit code."""
+        assert self._process is not None
+        return self._process.wait(START_SECONDS_MAX)
+
     def kill(self) -> None:
         """As if the plug had been pulled on the process: kill -9."""
         if self._process is not None:

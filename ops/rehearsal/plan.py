@@ -110,6 +110,7 @@ class Recording:
         rows = plan.rows[node_id]
         self._slices = plan.chance(node_id, "slices")
         self._first = True
+        self._events_left = len(rows.events)
         self._rows = rows
         self._import = NodeImport(
             store,
@@ -132,7 +133,8 @@ class Recording:
         else:
             wanted = self._slices.randint(1, self._slice_events_max)
             count = self._feed.feed(wanted)
-            finished = count < wanted
+            self._events_left -= count
+            finished = self._events_left == 0
         if finished:
             self._import.finish()
             self.done = True
