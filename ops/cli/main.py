@@ -126,6 +126,7 @@ class Dansync(Group):
         settings.MAX_WIDTH = HELP_WIDTH_MAX
         settings.TEXT_MARKUP = None
         settings.TEXT_PARAGRAPH_LINEBREAKS = "\n\n"
+        settings.PADDING_HELPTEXT_FIRST_LINE = (0, 0, 1, 0)
         settings.SHOW_ARGUMENTS = True
         settings.ARGUMENTS_PANEL_TITLE = _("Arguments")
         settings.OPTIONS_PANEL_TITLE = _("Options")

@@ -1,12 +1,14 @@
 """Whether a node's daemon runs, and where: its lock says whether, a small file beside it says the rest.
 
-A daemon that was killed leaves the file behind, so it counts only while the lock is held.
+A daemon that was killed leaves the file behind, so it counts only while its process lives and the lock is held.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Final
@@ -42,8 +44,32 @@ def announced(config: NodeConfig, presence: Presence) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def is_running(config: NodeConfig) -> bool:
-    """Whether a daemon holds the node's lock."""
+def presence(config: NodeConfig) -> Presence | None:
+    """What the running daemon said of itself; None if none runs."""
+    try:
+        there = Presence(**json.loads((config.folder / PRESENCE_NAME).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return there if _is_alive(there.pid) and _is_locked(config) else None
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether there may be such a process.
+
+    Asked first, so that nobody who only looks ever holds the lock of a daemon that is about to start.
+    """
+    if sys.platform == "win32":  # there, signal 0 is Ctrl+C
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True  # somebody else's
+    return True
+
+
+def _is_locked(config: NodeConfig) -> bool:
     if not config.lock_path.exists():
         return False
     lock = FileLock(config.lock_path)
@@ -55,13 +81,3 @@ def is_running(config: NodeConfig) -> bool:
         return False  # a folder that we may only read; its daemon is not ours
     lock.release()
     return False
-
-
-def presence(config: NodeConfig) -> Presence | None:
-    """What the running daemon said of itself; None if none runs or it has not said anything yet."""
-    if not is_running(config):
-        return None
-    try:
-        return Presence(**json.loads((config.folder / PRESENCE_NAME).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None

@@ -14,7 +14,7 @@ from node.store import Acknowledgement, Alarm, OriginState, Profile, Store
 from ops.cli.command import Command, command_options
 from ops.cli.options import folder_argument, opened
 from ops.cli.output import Output, moment, size, span
-from ops.cli.presence import Presence, is_running, presence
+from ops.cli.presence import Presence, presence
 from ops.config import NodeConfig
 from ops.i18n import N_, _, ngettext, translated
 
@@ -48,8 +48,7 @@ class Status:
     """All that ``status`` shows, of one moment (``now``, Unix ms)."""
 
     config: NodeConfig
-    running: bool
-    presence: Presence | None
+    presence: Presence | None  # None: no daemon runs
     profiles: dict[OriginId, Profile]
     own: tuple[OriginState, ...]
     acknowledged: dict[OriginId, Acknowledgement]
@@ -92,7 +91,6 @@ def collect(config: NodeConfig, store: Store) -> Status:
         alarms = store.alarms(ALARMS_COUNTED_MAX)
         return Status(
             config,
-            is_running(config),
             presence(config),
             store.profiles(),
             tuple(state for state in states if state.own),
@@ -170,11 +168,9 @@ def _name(config: NodeConfig, profile: Profile | None) -> str:
 
 
 def _daemon(found: Status) -> str:
-    if not found.running:
-        return _("not running (start it with: dansync run {folder})").format(folder=found.config.folder)
     there = found.presence
     if there is None:
-        return _("running")
+        return _("not running (start it with: dansync run {folder})").format(folder=found.config.folder)
     text = _("running, pid {pid}, since {since}").format(pid=there.pid, since=moment(there.started_at))
     return text + (_(", listens on {address}").format(address=there.listen) if there.listen else "")
 
@@ -272,7 +268,7 @@ def _document(found: Status) -> dict[str, Any]:
         "unit_code": profile.unit_code if profile else "",
         "parent_node_id": profile.parent_node_id if profile else "",
         "parent_address": found.config.parent_address,
-        "running": found.running,
+        "running": found.presence is not None,
         "daemon": asdict(found.presence) if found.presence else None,
         "own": [_origin(state, found) for state in found.own],
         "backlog": asdict(found.backlog) if found.backlog else None,

@@ -118,6 +118,8 @@ def test_a_parent_that_is_away_has_exit_code_6_and_nothing_is_lost(tmp_path: Pat
         *("init", tmp_path, "--node-id", "c", "--tier", "commune"),
         *("--parent-node-id", "p", "--parent", "127.0.0.1:1"),
     )
+    with (tmp_path / "node.toml").open("a") as settings:
+        settings.write("reconnect_ms_max = 500\n")
     done = dansync("run", tmp_path, "--drain")
     assert done.returncode == 6
     assert "Traceback" not in done.stderr

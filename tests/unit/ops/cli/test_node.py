@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -89,21 +90,33 @@ def test_a_root_has_nobody_to_drain_to(tmp_path: Path) -> None:
 
 def test_status_says_that_the_daemon_runs_and_where(tmp_path: Path) -> None:
     folder = commune(tmp_path)
-    presence = {"pid": 4711, "listen": "127.0.0.1:7000", "parent": "", "metrics": "", "started_at": 1_700_000_000_000}
+    presence = {
+        "pid": os.getpid(),
+        "listen": "127.0.0.1:7000",
+        "parent": "",
+        "metrics": "",
+        "started_at": 1_700_000_000_000,
+    }
     (folder / "daemon.json").write_text(json.dumps(presence))
     assert document("status", folder)["daemon"] is None  # left behind by one that was killed
     with FileLock(folder / "daemon.lock"):
         found = document("status", folder)
         assert found["running"] is True
-        assert found["daemon"]["pid"] == 4711
-        assert "running, pid 4711" in dansync("status", folder).stdout
+        assert found["daemon"]["pid"] == os.getpid()
+        assert f"running, pid {os.getpid()}" in dansync("status", folder).stdout
 
 
-def test_a_damaged_presence_file_only_leaves_out_the_details(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}'])
+def test_a_damaged_presence_file_is_no_daemon(tmp_path: Path, content: str) -> None:
     folder = commune(tmp_path)
-    (folder / "daemon.json").write_text("{")
-    with FileLock(folder / "daemon.lock"):
-        assert document("status", folder)["running"] is True
+    (folder / "daemon.json").write_text(content)
+    assert document("status", folder)["running"] is False
+
+
+def test_who_only_looks_never_takes_the_lock_of_a_daemon_that_starts(tmp_path: Path) -> None:
+    folder = commune(tmp_path)
+    document("status", folder)
+    assert not (folder / "daemon.lock").exists()
 
 
 def test_status_counts_what_the_parent_has_not_acknowledged(tmp_path: Path) -> None:
