@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import rich_click as click
 
@@ -22,6 +22,13 @@ from ops.rehearsal.rehearse import rehearse
 
 _DEFAULT = SynthConfig()
 _COUNT = click.IntRange(min=0)
+SYNTH_LABELS: Final = {
+    "population": N_("Making people"),
+    "history": N_("Letting them live"),
+    "moves": N_("Letting them move"),
+    "write": N_("Writing"),
+}
+"""What ``generate`` calls its kinds of work, in words."""
 
 
 @click.command(
@@ -95,10 +102,6 @@ def synth(out: Path, *, json_mode: bool, **choices: Any) -> None:
             "nodes": summary.nodes,
         }
     )
-
-
-SYNTH_LABELS: dict[str, str] = {}
-"""What ``generate`` calls its kinds of work, in words."""
 
 
 @click.command(
