@@ -92,18 +92,32 @@ def ngettext(one: str, many: str, count: int) -> str:
 
 
 @lru_cache(maxsize=1)
-def _shapes() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Messages with numbered values as patterns, those with the most fixed text first."""
+def _shapes() -> tuple[tuple[tuple[re.Pattern[str], ...], str], ...]:
+    """Messages with numbered values as patterns, those with the most fixed text first.
+
+    Two patterns each, because only the values say where one ends and the next begins ("The person 'P1'"): in one the
+    first values are as long as can be, in the other as short.
+    """
     known: Mapping[object, str] = getattr(_speaker.catalogue, "_catalog", {})
     found = []
     for message in known:
         if isinstance(message, str) and _VALUE.search(message):
             parts = _VALUE.split(message)
-            pattern = "".join(
-                re.escape(part) if position % 2 == 0 else f"(?P<v{part}>.*)" for position, part in enumerate(parts)
-            )
-            found.append((sum(len(part) for part in parts[::2]), re.compile(pattern, re.DOTALL), message))
-    return tuple((pattern, message) for _fixed, pattern, message in sorted(found, key=lambda shape: -shape[0]))
+            found.append((sum(len(part) for part in parts[::2]), _patterns(parts), message))
+    return tuple((patterns, message) for _fixed, patterns, message in sorted(found, key=lambda shape: -shape[0]))
+
+
+def _patterns(parts: Sequence[str]) -> tuple[re.Pattern[str], ...]:
+    """``parts``: fixed text and numbers of values in turn."""
+    return tuple(
+        re.compile(
+            "".join(
+                re.escape(part) if position % 2 == 0 else f"(?P<v{part}>{value})" for position, part in enumerate(parts)
+            ),
+            re.DOTALL,
+        )
+        for value in (".*", ".*?")
+    )
 
 
 def translated(text: str) -> str:
@@ -116,12 +130,24 @@ def translated(text: str) -> str:
     whole = _(text)
     if whole != text:
         return whole
-    for pattern, message in _shapes():
-        match = pattern.fullmatch(text)
-        if match is not None:
-            return _filled(_(message), {name[1:]: translated(value) for name, value in match.groupdict().items()})
+    for patterns, message in _shapes():
+        matches = [match for match in (pattern.fullmatch(text) for pattern in patterns) if match is not None]
+        if matches:
+            return _filled(_(message), max((_values(match) for match in matches), key=_translated_count))
     return text
 
 
-def _filled(message: str, values: Mapping[str, str]) -> str:
-    return _VALUE.sub(lambda found: values.get(found.group(1), found.group()), message)
+_Values = dict[str, tuple[str, str]]
+"""What stands in a sentence, and its translation, by the number in the shape."""
+
+
+def _values(match: re.Match[str]) -> _Values:
+    return {name[1:]: (value, translated(value)) for name, value in match.groupdict().items()}
+
+
+def _translated_count(values: _Values) -> int:
+    return sum(value != translation for value, translation in values.values())
+
+
+def _filled(message: str, values: _Values) -> str:
+    return _VALUE.sub(lambda found: values[found.group(1)][1] if found.group(1) in values else found.group(), message)

@@ -97,6 +97,9 @@ def test_a_sentence_of_unknown_shape_stays_english() -> None:
 def test_a_value_that_is_a_message_is_translated_too() -> None:
     use("vi")
     assert translated("The person 'P1' is not known here.") == "Người này 'P1' không có trong sổ ở đây."
+    assert translated("The parent at h:1 did not take everything: link_lost the link to the parent was cut") == (
+        "Cấp trên tại h:1 chưa nhận hết mọi thứ: link_lost đường nối tới cấp trên bị cắt"
+    )
     assert translated("is none of M, F or empty") == "không thuộc M, F hoặc để trống"
 
 
