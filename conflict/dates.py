@@ -47,6 +47,14 @@ class PartialDate:
         """Whether both can mean one day."""
         return self.earliest <= other.latest and other.earliest <= self.latest
 
+    def is_before(self, other: PartialDate) -> bool:
+        """Whether it is certainly earlier: no day that it can mean reaches the other."""
+        return self.latest < other.earliest
+
+    def is_future_of(self, day: date) -> bool:
+        """Whether it is certainly after a day. A year is not in the future of one of its own days."""
+        return self.earliest > day
+
 
 def parse_date(text: str) -> PartialDate:
     """Read a partial date. Raises ``ValueError`` if the text is none."""
