@@ -81,3 +81,4 @@ CONNECTION_AGE_GRACE_MS: Final = 10_000
 
 # --- interchange bundles ----------------------------------------------------------------------------------------------
 CSV_FIELD_BYTES_MAX: Final = 64 * KIB
+CSV_ROW_CHARACTERS_MAX: Final = 256 * KIB  # all lines of one row; 24 texts of TEXT_BYTES_MAX are 96 KiB

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from conflict.text import guess_encoding
+from conflict.text import guess_encoding, looks_like_utf16
 from node import limits
 from node.errors import BundleError
+from node.interchange.lines import Lines
 
 ENCODING_NAMES: Final = {
     "utf-8": "UTF-8 with damaged characters",
@@ -26,7 +27,8 @@ ENCODING_NAMES: Final = {
     "unknown": "an encoding that could not be recognised",
 }
 _CHUNK_BYTES: Final = 1 << 20
-_SAMPLE_BYTES: Final = 1 << 16
+_SAMPLE_BYTES: Final = 1 << 15
+_VALUE_CHARACTERS_MAX: Final = 1_000  # of a whole line in a reject; rejected.csv shows less
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +62,32 @@ def require_utf8(path: Path) -> None:
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         with path.open("rb") as file:
+            start = file.read(_CHUNK_BYTES)
+            if looks_like_utf16(start[:_SAMPLE_BYTES]):
+                raise _not_utf8(path, start[:_SAMPLE_BYTES])
+            decoder.decode(start)
             while chunk := file.read(_CHUNK_BYTES):
                 decoder.decode(chunk)
             decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        with path.open("rb") as file:
-            sample = file.read(_SAMPLE_BYTES)
-        raise BundleError(
-            f"{path.name} is not UTF-8; it seems to be {ENCODING_NAMES.get(guess_encoding(sample), 'damaged')}. "
-            "Nothing of it was read.",
-            hint="Save it as UTF-8 (in a spreadsheet: CSV UTF-8) and run the same command again.",
-        ) from None
+    except UnicodeDecodeError as error:
+        # What stands around the first strange byte tells most: before it there may be nothing but ASCII.
+        raise _not_utf8(path, error.object[max(0, error.start - _SAMPLE_BYTES) : error.start + _SAMPLE_BYTES]) from None
     except OSError as error:
-        raise BundleError(
-            f"{path} cannot be read ({error.strerror}).",
-            hint="A bundle is a folder with topology.csv, households.csv, persons.csv and events.csv.",
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _not_utf8(path: Path, sample: bytes) -> BundleError:
+    return BundleError(
+        f"{path.name} is not UTF-8; it seems to be {ENCODING_NAMES[guess_encoding(sample)]}. Nothing of it was read.",
+        hint="Save it as UTF-8 (in a spreadsheet: CSV UTF-8) and run the same command again.",
+    )
+
+
+def _unreadable(path: Path, error: OSError) -> BundleError:
+    return BundleError(
+        f"{path} cannot be read ({error.strerror}).",
+        hint="A bundle is a folder with topology.csv, households.csv, persons.csv and events.csv.",
+    )
 
 
 def rows(path: Path, columns: Columns, rejected: RejectSink) -> Iterator[tuple[int, Sequence[str]]]:
@@ -86,29 +98,34 @@ def rows(path: Path, columns: Columns, rejected: RejectSink) -> Iterator[tuple[i
     require_utf8(path)
     csv.field_size_limit(limits.CSV_FIELD_BYTES_MAX)
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True)
+        lines = Lines(file)
+        reader = csv.reader(lines, strict=True)
         header = _header(path, reader, columns, rejected)
         width = len(header)
-        # Missing optional columns read as empty: index -1 is an empty text put behind each row.
+        # Missing optional columns read as empty: the position behind the header is an empty text put behind each row.
         positions = [header.index(name) if name in header else width for name in columns.names]
         while True:
-            line = reader.line_num + 1
+            lines.begin_row()
             try:
                 values = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                rejected(Reject(path.name, line, "", "", f"is no CSV row: {error}"))
+                rejected(Reject(path.name, lines.first, "", _cut(lines.give_back()), f"is no CSV row: {error}"))
                 continue
-            if not values:
-                continue  # an empty line
-            if len(values) != width:
-                rejected(
-                    Reject(path.name, line, "", ",".join(values), f"has {len(values)} values, the header has {width}")
-                )
-                continue
-            values.append("")
-            yield line, [values[position] for position in positions]
+            except OSError as error:
+                raise _unreadable(path, error) from error
+            if len(values) == width:
+                values.append("")
+                yield lines.first, [values[position] for position in positions]
+            elif "".join(values).strip() or len(values) > 1:  # else an empty line
+                # A stray quotation mark may have made one row of many: those behind the first line are read again.
+                reason = f"has {len(values)} values, the header has {width}"
+                rejected(Reject(path.name, lines.first, "", _cut(lines.give_back()), reason))
+
+
+def _cut(line: str) -> str:
+    return line[:_VALUE_CHARACTERS_MAX].rstrip("\r\n")
 
 
 def _header(path: Path, reader: Iterator[list[str]], columns: Columns, rejected: RejectSink) -> list[str]:
@@ -125,10 +142,10 @@ def _header(path: Path, reader: Iterator[list[str]], columns: Columns, rejected:
             "Nothing of it was read.",
             hint=f"Its first line must name the columns: {', '.join(columns.names)}",
         )
-    twice = sorted({name for name in header if header.count(name) > 1})
+    twice = [name for name in columns.names if header.count(name) > 1]
     if twice:
         raise BundleError(f"{path.name} names the column {twice[0]} twice.", hint="Name each column once.")
-    for name in header:
+    for name in dict.fromkeys(header):
         if name not in columns.names:
             rejected(Reject(path.name, 1, name, name, "is an unknown column; the rest of the file is read without it"))
     return header
