@@ -40,6 +40,7 @@ EVENTS: Final = Columns(
 FILES: Final = {"topology.csv": TOPOLOGY, "households.csv": HOUSEHOLDS, "persons.csv": PERSONS, "events.csv": EVENTS}
 
 VIETNAM: Final = timezone(timedelta(hours=7))
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC).astimezone(VIETNAM)
 CLOCK_TOLERANCE_MS: Final = 3652 * 86_400_000  # ten years: clocks further off the median do not move the as-of
 
 Row = TypeVar("Row", HouseholdRow, PersonRow, EventRow)
@@ -125,12 +126,12 @@ class Bundle:
 
 def event_order(row: EventRow) -> tuple[int, str]:
     """Sort key of events at one node."""
-    return row.instant_ms, row.event_id
+    return row.instant_us, row.event_id
 
 
 def local_day(instant_ms: int) -> date:
     """The calendar day of an instant in Vietnam."""
-    return datetime.fromtimestamp(instant_ms / 1000, UTC).astimezone(VIETNAM).date()
+    return (_EPOCH + timedelta(milliseconds=instant_ms)).date()  # fromtimestamp fails before 1970 on Windows
 
 
 def _household(line: int, row: Sequence[str]) -> HouseholdRow:

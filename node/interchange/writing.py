@@ -26,11 +26,14 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
     count = 0
     try:
         with temporary.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(header)
+            plain = csv.writer(file, lineterminator="\n")
+            quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+            plain.writerow(header)
             for row in rows:
                 assert len(row) == len(header)
-                writer.writerow(row)
+                # Before Python 3.11.9 and 3.12.3 csv leaves a lone CR unquoted when lines end with LF (python/cpython,
+                # issue 67044), and no reader puts such a row together again.
+                (quoting if any(isinstance(value, str) and "\r" in value for value in row) else plain).writerow(row)
                 count += 1
             file.flush()
             os.fsync(file.fileno())
