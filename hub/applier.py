@@ -64,6 +64,11 @@ _SET_HALT = sql(
     .where(origin_head.c.origin == sa.bindparam("which"))
     .values(halted=sa.bindparam("code"), halted_detail=sa.bindparam("reason"))
 )
+_CLEAR_HALT = sql(
+    sa.update(origin_head)
+    .where(origin_head.c.origin == sa.bindparam("which"), origin_head.c.halted == "wrong_chain")
+    .values(halted="", halted_detail="")
+)
 _INSERT_ALARM = sql(
     sa.insert(alarm).values({name: sa.bindparam(name) for name in ("raised_at", "code", "origin", "detail")})
 )
@@ -200,7 +205,8 @@ class _Group:
             self._alarm(refusal.code, origin, refusal.detail)
 
     def _clear_mark(self, origin: OriginId) -> None:
-        self._connection.execute(_SET_HALT, {"which": origin, "code": "", "reason": ""})
+        """Sound commits have come: a mark of ours is gone. One that our uplink has set (diverged ...) stays."""
+        self._connection.execute(_CLEAR_HALT, {"which": origin})
 
     def _alarm(self, code: str, origin: OriginId, detail: str) -> None:
         self._connection.execute(

@@ -22,6 +22,7 @@ from node.chain import Head
 from node.conversation import Conversation, InStore, Traffic
 from node.errors import StoreError, UsageError
 from node.ids import NodeId
+from node.protocol.codes import known_code
 from node.protocol.transitions import ParentState
 from node.transport import SERVER_OPTIONS, Context, ContextStream
 from node.wire import SYNC_METHOD
@@ -126,7 +127,8 @@ class HubServer:
         _log.info("session with %s ended: %s %s", endpoint.session.node_id, close.code, close.detail)
 
     def _count(self, code: str) -> None:
-        self.closes[code] = self.closes.get(code, 0) + 1
+        known = known_code(code)
+        self.closes[known] = self.closes.get(known, 0) + 1
 
     async def _turn(self, live: _Live, turn: Callable[[], list[bytes]]) -> list[bytes]:
         frames: list[bytes] = await self._in_store(turn)

@@ -108,12 +108,12 @@ class Conversation:
                     if not ended:
                         await self._close(reader)
                     return self._endpoint.closed
+                frames, was_woken = [], False
                 if ended:
                     continue
                 arrival = arrival or asyncio.create_task(self._frames.get())
                 news = news or asyncio.create_task(self.woken.wait())
                 await asyncio.wait({arrival, news}, timeout=TICK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                frames, was_woken = [], False
                 if arrival.done():
                     first = arrival.result()
                     arrival = None

@@ -6,6 +6,7 @@ peer may say more. Errors are ``FrameRefused`` with a code from a small closed s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -44,6 +45,7 @@ _VERDICTS: Final[dict[TicketVerdict, sync_pb2.TicketVerdict]] = {
     "stale": sync_pb2.TICKET_VERDICT_STALE,
 }
 _VERDICT_OF: Final = {number: verdict for verdict, number in _VERDICTS.items()}
+_NODE_ID: Final = re.compile(r"[^\s:|\x00-\x1f]{1,200}")
 _SEQ_MAX: Final = (1 << 63) - 1  # SQLite's integers are signed
 _TICKET_BYTES_MAX: Final = 64
 _SIGNATURE_BYTES_MAX: Final = 512
@@ -177,7 +179,7 @@ def decode_request(data: bytes) -> ChildMessage:
                 protocol_version_min=hello.protocol_version_min,
                 protocol_version_max=hello.protocol_version_max,
                 schema_version=hello.schema_version,
-                node_id=NodeId(_text(hello.node_id, "node_id", required=True)),
+                node_id=_node_id(hello.node_id),
                 incarnation=Incarnation(_bytes(hello.incarnation, (ID_BYTES,), "incarnation")),
                 reference_hash=_bytes(hello.reference_hash, _REFERENCE_BYTES, "reference_hash"),
                 ticket=_at_most(hello.ticket, _TICKET_BYTES_MAX, "ticket"),
@@ -214,7 +216,7 @@ def decode_response(data: bytes) -> ParentMessage:
             return Welcome(
                 protocol_version=welcome.protocol_version,
                 schema_version=welcome.schema_version,
-                node_id=NodeId(_text(welcome.node_id, "node_id", required=True)),
+                node_id=_node_id(welcome.node_id),
                 incarnation=Incarnation(_bytes(welcome.incarnation, (ID_BYTES,), "incarnation")),
                 reference_hash=_bytes(welcome.reference_hash, _REFERENCE_BYTES, "reference_hash"),
                 ticket_verdict=verdict,
@@ -303,9 +305,15 @@ def _at_most(value: bytes, size: int, name: str) -> bytes:
     return value
 
 
-def _text(value: str, name: str, *, required: bool = False) -> str:
+def _node_id(value: str) -> NodeId:
+    """A node's id becomes a metric label and part of references: no blanks, no ':' and no '|' (FORMAT)."""
+    if not _NODE_ID.fullmatch(value):
+        raise FrameRefused("malformed", "A node's id is not of the form that ids have.")
+    return NodeId(value)
+
+
+def _text(value: str, name: str) -> str:
+    """Text that people may read: bounded, and without control characters, which would forge lines of a log."""
     if len(value.encode()) > limits.TEXT_FIELD_BYTES_MAX:
         raise FrameRefused("oversized", f"The field {name} is longer than {limits.TEXT_FIELD_BYTES_MAX} bytes.")
-    if required and not value:
-        raise FrameRefused("malformed", f"The field {name} is empty.")
-    return value
+    return value if value.isprintable() else "".join(letter for letter in value if letter.isprintable())

@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 
 from node.clock import SystemClock
 from node.errors import DansyncError, UsageError
+from node.protocol.codes import known_code
 from node.store import Store
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class NodeMetrics(Collector):
         halted = GaugeMetricFamily(
             "dansync_halted_origins", "Origins of which nothing more is taken, by reason.", labels=["code"]
         )
-        codes = [state.halted for state in states if state.halted]
+        codes = [known_code(state.halted) for state in states if state.halted]
         for code in sorted(set(codes)):
             halted.add_metric([code], codes.count(code))
         yield halted
