@@ -4,11 +4,14 @@ births and deaths that fall into it.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from typing import Final
 
-from ops.synth.chronicle import Event
-from ops.synth.lives import Move
-from ops.synth.people import MARITAL_STATUS, NO_VALUES, PHONE, Record
+from ops.synth.chronicle import MINUTES_A_DAY, Event, office_minute
+from ops.synth.destinations import WITHIN
+from ops.synth.lives import Life, Move
+from ops.synth.people import MARITAL_STATUS, NO_VALUES, PHONE, Record, iso
 from ops.synth.travel import repeat
 from ops.synth.vital import baby_of, register_birth, write_down
 from ops.synth.world import World
@@ -58,6 +61,23 @@ def newborn(world: World, move: Move, before: Record | None, day: int) -> None:
     for place in places:
         register_birth(world, rng, life, place, day)
     life.follows = move.life
+    if life.record is not None and rng.random() < 0.04:  # did not live (RESOLVER 52)
+        life.died = True
+        life.death = write_down(world, life.record, "death", day)
+    elif move.arrival is not None and after not in places and rng.random() < 0.4:
+        _one_child_more(world, life, move.arrival, day)
+
+
+def _one_child_more(world: World, baby: Life, arrival: Event, day: int) -> None:
+    """The newborn stands on the family's sheet at the new place, though nobody wrote of its leaving (RESOLVER 47)."""
+    if arrival.recorded // MINUTES_A_DAY < day:
+        return
+    person_id = world.chronicle.new_id(arrival.node_id, "n")
+    event_day = max(day, date.fromisoformat(arrival.event_date).toordinal())
+    event = replace(arrival, event_date=iso(event_day), person_id=person_id)
+    event.values = tuple(baby.person.values)
+    if event.event_date <= iso(arrival.recorded // MINUTES_A_DAY) and world.chronicle.add(event) is not None:
+        baby.refs.append(f"{arrival.node_id}:{person_id}")
 
 
 def report_death(world: World, move: Move, before: Record | None, day: int) -> None:
@@ -73,6 +93,26 @@ def report_death(world: World, move: Move, before: Record | None, day: int) -> N
     if before is not None and (after is None or rng.random() < 0.3):
         told = write_down(world, before, "death", day - rng.choice((0, 0, 1)), not_before=_spoken(move))
         life.death = life.death or told
+
+
+def rule(world: World, count: int) -> None:
+    """Rulings of the lowest parent of both places: it is the same person; where a twin stayed: the twin is another."""
+    rng = world.rng
+    settled = [m for m in world.moves if m.before is not None and m.arrival is not None and m.kind != WITHIN]
+    for move in rng.sample(settled, min(count, len(settled))):
+        assert move.before is not None and move.arrival is not None
+        old, verdict = move.before.ref, "same"
+        twin = move.life.person.twin
+        if twin is not None and rng.random() < 0.5 and world.commune_of(move.from_node).index == twin.household.commune:
+            old, verdict = f"{move.from_node}:{twin.person_id}", "different"
+        below = set(world.commune_of(move.from_node).parents)
+        node_id = next((node for node in world.commune_of(move.to_node).parents if node in below), "")
+        if not node_id:
+            continue  # no parent sees both
+        minute = office_minute(rng, _spoken(move) // MINUTES_A_DAY + rng.randrange(1, 30), _spoken(move))
+        new = f"{move.arrival.node_id}:{move.arrival.person_id}"
+        day = iso(minute // MINUTES_A_DAY)
+        world.chronicle.add(Event(node_id, "ruling", day, minute, old, other_person_id=new, reason=verdict))
 
 
 def _say(world: World, record: Record, kind: str, day: int, reason: str) -> Event | None:

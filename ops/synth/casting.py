@@ -10,9 +10,10 @@ from ops.synth import stories
 from ops.synth.destinations import FROM_OUTSIDE, WITHIN, Destinations
 from ops.synth.lives import RESIDENT
 from ops.synth.people import Household
-from ops.synth.stays import false_departure, stranger, temporary_stay, visitor, withdrawn
+from ops.synth.stays import false_departure, strangers, temporary_stay, visitor, withdrawn
 from ops.synth.stories import Stage, Story
 from ops.synth.travel import immigrate
+from ops.synth.vital import CommuneLife
 from ops.synth.world import World
 
 _PLAYS: Final[Sequence[tuple[Story, Callable[[Stage], bool], float]]] = (
@@ -27,6 +28,7 @@ _PLAYS: Final[Sequence[tuple[Story, Callable[[Stage], bool], float]]] = (
     (stories.abroad_and_back, stories.anybody, 0.6),
     (stories.with_a_birth, stories.has_mother, 7),
     (stories.with_a_death, stories.has_old, 4),
+    (stories.still_under_way, stories.anybody, 0.7),
 )
 
 STAYS_SHARE: Final = 0.08  # temporary stays of people of the tree, relative to moves
@@ -51,14 +53,21 @@ def play(world: World, cast: Cast, destinations: Destinations, progress: Callabl
             progress(total - destinations.left)
     while destinations.left and cast.households:
         stage = Stage(world, destinations, cast.households.pop())
-        if destinations.is_due(FROM_OUTSIDE) and world.rng.random() < 0.12:
+        if destinations.is_next(FROM_OUTSIDE):
             _from_outside(stage)
-        elif destinations.is_due(WITHIN) and world.rng.random() < 0.2:
+        elif destinations.is_next(WITHIN):
             stories.within_the_commune(stage)
         else:
             _play_one(stage)
         progress(total - destinations.left)
     _what_is_no_move(world, cast, destinations, total)
+    _ordinary_lives(world, cast)
+
+
+def _ordinary_lives(world: World, cast: Cast) -> None:
+    """Whoever was not needed lives as all others do."""
+    for household in cast.households:
+        CommuneLife(world, world.commune(household), world.rng).live(household)
 
 
 def _play_one(stage: Stage) -> None:
@@ -91,9 +100,10 @@ def _from_outside(stage: Stage) -> None:
     world = stage.world
     commune = world.commune(stage.household)
     day = world.a_day()
-    life = world.lives.newcomer(stranger(world, commune, day))
-    stage.destinations.done(FROM_OUTSIDE)
-    immigrate(world, [life], commune, day, abroad=world.rng.random() < 0.1)
+    group = strangers(world, commune, day)[: stage.destinations.left]
+    stage.destinations.done(FROM_OUTSIDE, len(group))
+    lives = [world.lives.newcomer(person) for person in group]
+    immigrate(world, lives, commune, day, abroad=world.rng.random() < 0.1)
 
 
 def _what_is_no_move(world: World, cast: Cast, destinations: Destinations, moves: int) -> None:

@@ -36,6 +36,8 @@ class Event:
     values: tuple[str, ...] = NO_VALUES
     target: Event | None = None
     event_id: str = ""
+    clock_years_off: int = 0
+    """What the clock of the node added to recorded_at when this was written down."""
 
     @property
     def ref(self) -> str:
@@ -99,7 +101,7 @@ class Chronicle:
                 event.event_id,
                 event.kind,
                 event.event_date,
-                recorded_at(event.recorded),
+                recorded_at(event.recorded, event.clock_years_off),
                 event.person_id,
                 event.household_id,
                 event.group_id,
@@ -110,9 +112,10 @@ class Chronicle:
             )
 
 
-def recorded_at(minute: int) -> str:
+def recorded_at(minute: int, years_off: int = 0) -> str:
+    """ISO 8601 with Vietnam's offset."""
     day, rest = divmod(minute, MINUTES_A_DAY)
-    return f"{iso(day)}T{rest // 60:02d}:{rest % 60:02d}:00+07:00"
+    return f"{iso(day + int(365.25 * years_off))}T{rest // 60:02d}:{rest % 60:02d}:00+07:00"
 
 
 def office_minute(rng: random.Random, day: int, not_before: int = 0) -> int:

@@ -136,7 +136,13 @@ class Channel:
                 values[column] = ""
             elif damaged or rng.random() < rates.parent_name * share:
                 values[column] = misspelled(rng, values[column], minority=minority, damaged=damaged)[0]
-        if rng.random() < rates.number_typo * share and values[PERSONAL_ID]:
+        relatives = [p for p in person.household.members if p is not person and p.values[PERSONAL_ID]]
+        if relatives and values[PERSONAL_ID] and rng.random() < rates.weird * 3 * share:
+            # One number on two people (RESOLVER 23): a wrong card of the family, the twin's if there is one.
+            other = next((p for p in relatives if p is person.twin), relatives[0])
+            values[PERSONAL_ID] = other.values[PERSONAL_ID]
+            defects.append("personal_id:of_relative")
+        elif rng.random() < rates.number_typo * share and values[PERSONAL_ID]:
             values[PERSONAL_ID] = mistyped(rng, values[PERSONAL_ID])
             defects.append("personal_id:typo")
 

@@ -68,7 +68,11 @@ class Destinations:
         ]
         if not possible:
             return ""
-        return self._rng.choices(possible, [max(self._left[kind], 0) + 0.01 for kind in possible])[0]
+        return self._rng.choices(possible, [self._pull(kind) for kind in possible])[0]
+
+    def _pull(self, kind: str) -> float:
+        """What is left of a kind; more for going abroad, which few stories can lead to."""
+        return max(self._left[kind], 0) * (3 if kind == ABROAD else 1) + 0.01
 
     def choose(self, origin: Commune, kind: str) -> Commune:
         """Towns draw more people than villages."""
@@ -83,9 +87,9 @@ class Destinations:
             return BETWEEN_COMMUNES
         return BETWEEN_DISTRICTS if origin.province_code == destination.province_code else BETWEEN_PROVINCES
 
-    def is_due(self, kind: str) -> bool:
-        """Whether moves of a kind are still to come."""
-        return self._left.get(kind, 0) > 0
+    def is_next(self, kind: str) -> bool:
+        """Whether the next move should be of this kind, by its share of what is left."""
+        return self._rng.random() * self.left < self._left.get(kind, 0)
 
     def done(self, kind: str, count: int = 1) -> None:
         self.left -= count

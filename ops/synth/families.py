@@ -27,13 +27,13 @@ from ops.synth.persons import PersonMaker
 
 _KINDS: Final = (
     ("single", 0.085),
-    ("couple", 0.13),
-    ("one child", 0.16),
-    ("two children", 0.255),
+    ("couple", 0.14),
+    ("one child", 0.155),
+    ("two children", 0.245),
     ("three children", 0.095),
     ("four children", 0.03),
     ("one parent", 0.065),
-    ("three generations", 0.155),
+    ("three generations", 0.17),
     ("siblings", 0.025),
 )
 _SUMS: Final = list(accumulate(share for _, share in _KINDS))
@@ -66,7 +66,7 @@ def make_family(maker: PersonMaker, household: Household, twin_rate: float, *, f
             _three_generations(maker, household, people, twin_chance)
         case _:
             count = _CHILDREN.get(kind, 0)
-            oldest = 60 if count else 84
+            oldest = 63 if count else 88
             father, mother = _couple(maker, household, people, 23 + 2.5 * count, oldest)
             add_children(maker, household, CHILD, father, mother, count, twin_chance)
     for person in household.members:
@@ -171,7 +171,7 @@ def _one_parent(maker: PersonMaker, household: Household, people: str, twin_chan
 def _three_generations(maker: PersonMaker, household: Household, people: str, twin_chance: float) -> None:
     """Grandparents (one or both), their son or daughter with family."""
     rng = maker.rng
-    grandfather, grandmother = _couple(maker, household, people, 52, 74)
+    grandfather, grandmother = _couple(maker, household, people, 53, 82)
     if rng.random() < 0.45:
         household.members.remove(grandfather)
         grandmother.values[RELATIONSHIP] = HEAD

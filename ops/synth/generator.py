@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ops.synth.aftermath import rule
 from ops.synth.casting import Cast, play
 from ops.synth.config import SynthConfig
 from ops.synth.destinations import Destinations
@@ -46,6 +47,7 @@ def generate(config: SynthConfig, out: Path, *, progress: Progress | None = None
         _populate(world, cast, bundle, truth, tell)
         destinations = Destinations(world.units, config.moves, world.rng)
         play(world, cast, destinations, lambda done: tell("moves", done, config.moves))
+        rule(world, config.rulings)
         world.chronicle.finish()
         bundle.events(world.chronicle.rows())
         last = world.chronicle.last_day()

@@ -50,7 +50,12 @@ class Numbers:
         province = birth_code if rng.random() < 0.93 else rng.choice(_OTHER_PROVINCES)
         century, year = divmod(birth_year - 1900, 100)
         key = f"{province}{2 * century + (sex == 'F')}{year:02d}"
-        return f"{key}{self._serial(key, 1_000_000):06d}"
+        # Eight neighbours in a row: whoever is registered together (twins) differs in the last digit.
+        count = self._given[key]
+        assert count < 1_000_000, f"all numbers of {key} are given out"
+        self._given[key] = count + 1
+        serial = ((count // 8) * _STEP + self._offset) % 125_000 * 8 + count % 8
+        return f"{key}{serial:06d}"
 
     def old_card(self, province_code: str) -> str:
         """9 digits, of the province that issues it; moving to another province gives a new one."""

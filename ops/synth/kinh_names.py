@@ -71,9 +71,9 @@ SECOND_MIDDLE: Final = zipf("Thanh Ngọc Thu Hồng Kim Mỹ Bích Phương Th�
 
 MEN_OLD: Final = zipf(
     "Hùng Dũng Minh Thành Bình Hòa Sơn Hải Tâm Long Phong Thanh Đức Hai Ba Tư Năm Sáu Bảy Tám Chín Mười Lợi Phúc Lộc "
-    "Thọ Châu Cảnh Hiền Nghĩa Quý Trung Chánh Ngọc An Khánh Phước Đông Xuân Thu Hiệp Lâm Tài Đạt Hưng Tân Bảo Cường Tuấn "
-    "Ân Bé Cang Cơ Đào Đệ Giáo Hạnh Hoàng Kiệt Liêm Lý Mẫn Mạnh Nam Nhân Phú Quang Sang Sinh Thạch Thân Thuận Tiến Tín "
-    "Trí Tùng Tường Vinh Xê Ý"
+    "Thọ Châu Cảnh Hiền Nghĩa Quý Trung Chánh Ngọc An Khánh Phước Đông Xuân Thu Hiệp Lâm Tài Đạt Hưng Tân Bảo Cường "
+    "Tuấn Ân Bé Cang Cơ Đào Đệ Giáo Hạnh Hoàng Kiệt Liêm Lý Mẫn Mạnh Nam Nhân Phú Quang Sang Sinh Thạch Thân Thuận "
+    "Tiến Tín Trí Tùng Tường Vinh Xê Ý"
 )
 MEN: Final = zipf(
     "Tuấn Dũng Hùng Cường Hải Sơn Thành Tâm Minh Phong Bình Hòa Long Trung Đức Thắng Nam Hiếu Tài Vũ Linh Quang "
@@ -96,9 +96,9 @@ WOMEN_OLD: Final = zipf(
 )
 WOMEN: Final = zipf(
     "Hương Thủy Hà Lan Hoa Hạnh Loan Nga Hồng Thu Vân Thảo Hiền Tâm Phương Mai Yến Dung Tuyết Ngọc Liên Phượng Trang "
-    "Nhung Huệ Linh Bích Thúy Oanh Nguyệt Thanh Cúc Lệ Sương Diễm Kiều Trinh Quyên Nhi Hằng Ánh Thương Lý Tuyền Vy Ly Hoài "
-    "Diệu My Trâm Ngân Hòa Minh Châu Xuân Đào Hậu Na Thắm Thơm Thoa Vương Uyên Chi Giang Huyền Hường Lài Lành Luyến Mận Nữ Nương "
-    "Phụng Phước Sa Sen Tiên Tình Trúc Út Việt Viên Xinh Ý"
+    "Nhung Huệ Linh Bích Thúy Oanh Nguyệt Thanh Cúc Lệ Sương Diễm Kiều Trinh Quyên Nhi Hằng Ánh Thương Lý Tuyền Vy "
+    "Ly Hoài Diệu My Trâm Ngân Hòa Minh Châu Xuân Đào Hậu Na Thắm Thơm Thoa Vương Uyên Chi Giang Huyền Hường Lài Lành "
+    "Luyến Mận Nữ Nương Phụng Phước Sa Sen Tiên Tình Trúc Út Việt Viên Xinh Ý"
 )
 WOMEN_YOUNG: Final = zipf(
     "Anh Vy Ngọc Nhi Hân Thư Linh Trân My Trang Ngân Nhiên Quỳnh Trâm Thảo Châu Như Ly Uyên Tiên Yến Phương Vân "

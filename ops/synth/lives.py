@@ -96,6 +96,8 @@ class Life:
             return self.follows.known(as_of)
         now = self.start
         for move in self.moves:
+            if move.from_node == move.to_node:
+                continue  # within the commune
             if move.arrival is not None:
                 now = Standing(move.to_node, RESIDENT)
             elif move.leaving is not None:

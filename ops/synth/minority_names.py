@@ -12,7 +12,7 @@ import random
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ops.synth.kinh_names import Weighted, zipf
+from ops.synth.kinh_names import SECOND_MIDDLE, Weighted, generation, zipf
 
 KINH: Final = "Kinh"
 
@@ -38,9 +38,11 @@ _HIGHLAND_WOMEN: Final = zipf(
     "Chiêm Kring"
 )
 _COAST_MEN: Final = zipf(
+    "Nghinh Hoà Tâm Lộc Thái Bình Xông Drin Gương Yoch Byưnh Phương Hyui Đur Klưn Ngưn Ren Sơch Tơng Ưk Văk Yơn "
     "Bông Rôi Nghĩa Lía Thanh Vang Reo Chơi Xiêng Nía Rin Gió Rít Hrin Đôn Trên Krê Vút Hreo Nhỏ Mưu Tiên"
 )
 _COAST_WOMEN: Final = zipf(
+    "Hyưm Byên Chăm Đep Glưn Hlưm Jreh Khưn Lơm Mưih Nghen Ơnh Pưi Ría Sưn Tưm Ưn Yuih Blưr Đơch Giêng Hồng Hoa Lan "
     "Bưa Thê Nhí Rê Trinh Lía Gim Vẻ Hrit Diêm Xuân Lệ Rinh Chiên Nghé Hiêng Bơi Xúi Trê Niu Gai Đươi"
 )
 
@@ -60,7 +62,7 @@ NAMINGS: Final[dict[str, Naming]] = {
         {"M": _HIGHLAND_MEN, "F": _HIGHLAND_WOMEN},
     ),
     "Ba Na": Naming(
-        zipf("Đinh Đinh-Thị Yă Siu", 2.0), "first", {"M": "", "F": ""}, 0.0, {"M": _COAST_MEN, "F": _COAST_WOMEN}
+        zipf("Đinh Siu", 3.0), "first", {"M": "Văn", "F": "Thị"}, 0.4, {"M": _COAST_MEN, "F": _COAST_WOMEN}
     ),
     "Hrê": Naming(zipf("Đinh Phạm"), "first", {"M": "Văn", "F": "Thị"}, 0.8, {"M": _COAST_MEN, "F": _COAST_WOMEN}),
     "Chăm": Naming(
@@ -117,14 +119,18 @@ def clan(rng: random.Random, people: str) -> str:
     return "" if clans is None else clans.draw(rng)
 
 
-def minority_name(rng: random.Random, people: str, sex: str, clan_name: str) -> tuple[str, str]:
+def minority_name(rng: random.Random, people: str, sex: str, birth_year: int, clan_name: str) -> tuple[str, str]:
     """(full name, given name) of a member of a people and of a clan."""
     naming = NAMINGS[people]
-    given = naming.given[sex].draw(rng)
+    lists = generation(birth_year)
+    if rng.random() < (0.5 if birth_year >= 1990 else 0.25):  # Kinh given names, more and more
+        given = lists.given[sex].draw(rng)
+        if rng.random() < 0.4:
+            given = f"{SECOND_MIDDLE.draw(rng)} {given}"
+    else:
+        given = naming.given[sex].draw(rng)
     prefix = naming.prefixes[sex] if rng.random() < naming.prefix_share else ""
     name = f"{prefix}{given}" if prefix.endswith("'") else f"{prefix} {given}".strip()
-    if clan_name == "Đinh-Thị":  # Ba Na women
-        clan_name = "Đinh Thị" if sex == "F" else "Đinh"
     written_clan = clan_name.replace("-", " ")
     match naming.order:
         case "first":

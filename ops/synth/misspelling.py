@@ -32,8 +32,8 @@ _HOMOPHONES: Final = [
 ]  # fmt: skip
 _OTHER_FORM: Final = dict(_HOMOPHONES) | {right: left for left, right in _HOMOPHONES}
 _CONSONANTS: Final = [
-    (r"^S(?=\w)", "X"), (r"^X(?=\w)", "S"), (r"^Tr", "Ch"), (r"^Ch", "Tr"), (r"^D(?=[^d])", "Gi"), (r"^V", "D"),
-    (r"n$", "ng"), (r"(?<=[aăâ])ng$", "n"), (r"t$", "c"), (r"c$", "t"), (r"^L", "N"),
+    (r"^S(?=\w)", "X"), (r"^X(?=\w)", "S"), (r"^Tr", "Ch"), (r"^Ch", "Tr"), (r"^D(?=[^d])", "Gi"),
+    (r"n$", "ng"), (r"(?<=[aăâ])ng$", "n"), (r"t$", "c"), (r"c$", "t"),
 ]  # fmt: skip
 _TO_TCVN3: Final = {meant: written for written, meant in TCVN3.items()}
 _TO_VNI: Final = {meant: written for written, meant in VNI.items() if len(written) <= 2}

@@ -68,7 +68,7 @@ class PersonMaker:
         if people == KINH:
             middle, given = forenames(self.rng, sex, birth_year)
             return " ".join(part for part in (family, middle, given) if part), middle, given
-        full, given = minority_name(self.rng, people, sex, family)
+        full, given = minority_name(self.rng, people, sex, birth_year, family)
         return full, "", given
 
     def adult(

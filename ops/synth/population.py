@@ -16,9 +16,9 @@ from ops.synth.vital import CommuneLife
 from ops.synth.world import World
 
 _COLLECTIVE_RATE: Final = 1 / 1_500  # of households: dormitories, barracks (RESOLVER 44)
-_COLLECTIVE_MIN: Final = 2_000  # persons of a commune that has one
+_COLLECTIVE_MIN: Final = 1_000  # persons of a commune that has one
 _VISITORS_RATE: Final = 0.01
-_SPARE: Final = 1.6  # households kept for each move that a commune is to have
+_SPARE: Final = 1.2  # households kept for each move that a commune is to have
 _HOSTS_SHARE: Final = 0.08  # of those: households that others move in with
 _HAMLETS: Final = 6
 _STREETS: Final = ("Trần Hưng Đạo", "Nguyễn Huệ", "Lê Lợi", "Quang Trung", "Phan Bội Châu", "Hai Bà Trưng", "Bạch Đằng")

@@ -11,7 +11,7 @@ from ops.synth.chronicle import Event
 from ops.synth.defects import OUTSIDE
 from ops.synth.destinations import Destinations
 from ops.synth.lives import AWAY, TEMPORARY, Life, Standing
-from ops.synth.people import MARITAL_STATUS, RESIDENCE, Household, Person, Record, iso
+from ops.synth.people import CHILD, HUSBAND, MARITAL_STATUS, RESIDENCE, WIFE, Household, Person, Record, iso
 from ops.synth.travel import absence_values
 from ops.synth.units import Commune
 from ops.synth.vital import write_down
@@ -32,7 +32,7 @@ def temporary_stay(world: World, destinations: Destinations, household: Househol
     if not kind or life.start.status != "resident":
         return
     there, day = destinations.choose(home, kind), world.a_day()
-    record = _register_stay(world, life, there, day, world.channel.place(home))
+    record = register_stay(world, life, there, day, world.channel.place(home))
     life.status = AWAY
     draw = rng.random()
     if draw < _ABSENCE_REPORTED and life.record is not None:
@@ -62,7 +62,7 @@ def visitor(world: World, there: Commune) -> None:
     rng = world.rng
     day = world.a_day()
     life = world.lives.newcomer(stranger(world, there, day), Standing("", TEMPORARY))
-    record = _register_stay(world, life, there, day, rng.choice(OUTSIDE))
+    record = register_stay(world, life, there, day, rng.choice(OUTSIDE))
     if record is not None and rng.random() < _ENDS:
         end = min(day + rng.randrange(20, 200), world.last)
         write_down(world, record, "end_temporary", end)
@@ -85,7 +85,7 @@ def withdrawn(world: World, destinations: Destinations, household: Household) ->
             Event(home.node_id, "move_out", iso(day), minute, record.person_id, other_place=place)
         )
     else:
-        arrived = _register_stay(world, life, there, day, world.channel.place(home), residence="permanent")
+        arrived = register_stay(world, life, there, day, world.channel.place(home), residence="permanent")
         if arrived is not None:
             event, record = world.chronicle.newest(), arrived
     if event is not None and not cancel(world, event, record):
@@ -132,6 +132,22 @@ def cancel(world: World, event: Event, record: Record) -> bool:
     return world.chronicle.add(withdrawal) is not None
 
 
+def strangers(world: World, there: Commune, day: int) -> list[Person]:
+    """People from outside the tree: one of 18 to 45 years, or a couple, perhaps with a child."""
+    rng = world.rng
+    first = stranger(world, there, day)
+    if first.values[MARITAL_STATUS] != "married" or rng.random() < 0.5:
+        return [first]
+    maker = world.maker(there, day, rng)
+    sex = "F" if first.sex == "M" else "M"
+    birth = min(first.birth + rng.randrange(-1_500, 1_500), day - 7_000)
+    second = maker.adult(first.household, first.people, sex, birth, WIFE if sex == "F" else HUSBAND, "married")
+    father, mother = (first, second) if sex == "F" else (second, first)
+    if rng.random() < 0.6 and mother.age(day) > 22:
+        maker.child(first.household, day - rng.randrange(200, 1_400), CHILD, father, mother)
+    return first.household.members
+
+
 def stranger(world: World, there: Commune, day: int) -> Person:
     """Somebody from outside the tree, 18 to 45 years old."""
     rng = world.rng
@@ -142,7 +158,7 @@ def stranger(world: World, there: Commune, day: int) -> Person:
     return maker.adult(household, maker.people(), sex, maker.birthday(18, 45), "", status)
 
 
-def _register_stay(
+def register_stay(
     world: World, life: Life, there: Commune, day: int, place: str, *, residence: str = "temporary"
 ) -> Record | None:
     """A record at a place where the person does not count."""

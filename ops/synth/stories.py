@@ -14,7 +14,8 @@ from ops.synth.destinations import ABROAD, FROM_OUTSIDE, TREE_KINDS, WITHIN, Des
 from ops.synth.lives import Life, Move
 from ops.synth.nearby import move_nearby
 from ops.synth.people import MARITAL_STATUS, Household, Person
-from ops.synth.travel import emigrate, immigrate, travel
+from ops.synth.stays import register_stay
+from ops.synth.travel import emigrate, immigrate, set_out, travel
 from ops.synth.vital import marry
 from ops.synth.world import World
 
@@ -98,7 +99,17 @@ def two_destinations(stage: Stage) -> object:
     day = stage.world.a_day()
     half = (len(stage.household.members) + 1) // 2
     lives = stage.lives
-    return stage.go(lives[:half], day), stage.go(lives[half:], day)
+    first, second = stage.go(lives[:half], day), stage.go(lives[half:], day)
+    children = [move for move in first[1:] if move.arrival is not None and move.life.person.age(day) < 16]
+    if children and second and second[0].to_node != children[0].to_node and stage.world.rng.random() < 0.3:
+        _claimed_twice(stage.world, children[0].life, second[0])
+    return first, second
+
+
+def _claimed_twice(world: World, child: Life, move: Move) -> None:
+    """The other parent's sheet lists the child as well [42]."""
+    there, place = world.commune_of(move.to_node), world.commune_of(move.from_node).name
+    register_stay(world, child, there, move.day, place, residence="permanent")
 
 
 def to_spouse(stage: Stage) -> object:
@@ -170,6 +181,18 @@ def abroad_and_back(stage: Stage) -> object:
         return None
     stage.destinations.done(FROM_OUTSIDE)
     return immigrate(world, [life], home, min(day + rng.randrange(60, 200), world.last), abroad=True)
+
+
+def still_under_way(stage: Stage) -> object:
+    """Has left shortly before the bundle ends, and has not arrived."""
+    world, destinations = stage.world, stage.destinations
+    life = stage.lives[0]
+    origin = world.commune_of(life.node_id)
+    kind = destinations.next_kind(origin, TREE_KINDS)
+    if not kind:
+        return None
+    destinations.done(kind)
+    return set_out(world, life, destinations.choose(origin, kind), kind)
 
 
 def with_a_birth(stage: Stage) -> object:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ops.synth.chronicle import Event
+from ops.synth.chronicle import Event, office_minute
 from ops.synth.defects import FOREIGN, OUTSIDE
 from ops.synth.lives import Life, Move
 from ops.synth.people import (
@@ -100,6 +100,18 @@ def immigrate(
         moves.append(move)
     world.moves.extend(moves)
     return moves
+
+
+def set_out(world: World, life: Life, destination: Commune, kind: str) -> Move:
+    """Leave within the last days of the bundle, and be on the way when it ends."""
+    rng = world.rng
+    day = world.horizon - rng.randrange(3, 20)
+    move = Move(life, life.node_id, destination.node_id, day, kind, life.record, in_transit=True)
+    leave(world, move, Sheet(office_minute(rng, day + rng.randrange(3)), ""), day, _place(world, destination))
+    move.defects.append("under_way")
+    life.moves.append(move)
+    world.moves.append(move)
+    return move
 
 
 def leave(world: World, move: Move, sheet: Sheet, day: int, place: str) -> None:

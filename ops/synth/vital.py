@@ -18,6 +18,7 @@ from ops.synth.people import (
     CHILD,
     FULL_NAME,
     MARITAL_STATUS,
+    MOTHER_NAME,
     NO_VALUES,
     OLD_CARD_ID,
     PERSONAL_ID,
@@ -31,10 +32,11 @@ from ops.synth.people import (
 from ops.synth.units import Commune
 from ops.synth.world import World
 
-BIRTHS_A_YEAR: Final = 0.105  # of married women of 20 to 39
+BIRTHS_A_YEAR: Final = 0.13  # of married women of 20 to 39
 MARRIAGES_A_YEAR: Final = 0.04  # of single people of 19 to 33; each needs two
 DIVORCES_A_YEAR: Final = 0.004  # of couples
 CORRECTIONS_A_YEAR: Final = 0.008
+_BIRTHS_ELSEWHERE: Final = 0.015
 PLACEHOLDER_NAMES: Final = {"M": "Trai", "F": "Gái"}
 _DEATHS_A_YEAR: Final = ((1, 0.008), (40, 0.001), (60, 0.005), (70, 0.015), (80, 0.035), (200, 0.10))
 
@@ -88,7 +90,9 @@ class CommuneLife:
             self._write(life, "death", day)  # reported twice
 
     def _bear(self, mother: Person) -> None:
-        give_birth(self.world, self.rng, self.commune, mother, self._a_day())
+        life, day = give_birth(self.world, self.rng, self.commune, mother, self._a_day())
+        if self.rng.random() < _BIRTHS_ELSEWHERE:
+            born_elsewhere(self.world, self.rng, life, mother, day)
 
     def _wed(self, person: Person) -> None:
         """With whoever of the other sex waited for it in this commune, or somebody from elsewhere."""
@@ -129,8 +133,9 @@ class CommuneLife:
             values[column] = misspelled(rng, person.name)[0]
         else:
             values[PHONE] = telephone(rng)
-        life = self._life(person)
-        self._write(life, "correction", self._a_day(), values=tuple(values))
+        event = self._write(self._life(person), "correction", self._a_day(), values=tuple(values))
+        if event is not None and rng.random() < self.world.rates.weird:
+            event.clock_years_off = 90  # a PC whose clock was never set (RESOLVER 10)
 
     def _write(
         self, life: Life, kind: str, day: int, *, other_person_id: str = "", values: tuple[str, ...] = NO_VALUES
@@ -182,18 +187,32 @@ def marry(
     return write_down(world, record, "marriage", day, other_person_id=spouse, not_before=not_before, rng=rng)
 
 
-def give_birth(world: World, rng: random.Random, commune: Commune, mother: Person, day: int) -> Life | None:
+def give_birth(world: World, rng: random.Random, commune: Commune, mother: Person, day: int) -> tuple[Life, int]:
     """A birth in the mother's household; a few newborns have no name yet but Trai or Gái, and get one later."""
     record = world.lives.of(mother, commune.node_id).record
     assert record is not None
     baby = baby_of(world, rng, commune, mother, day)
     life = world.lives.newcomer(baby, Standing(record.node_id, "resident"), record.node_id)
-    born = register_birth(world, rng, life, record, day)
+    register_birth(world, rng, life, record, day)
     if rng.random() < world.config.twin_rate:
         twin = world.maker(commune, day, rng).twin_of(baby, None, mother)
         twin.household.members.remove(twin)
         register_birth(world, rng, world.lives.newcomer(twin, life.start, record.node_id), record, day)
-    return life if born is not None else None
+    return life, day
+
+
+def born_elsewhere(world: World, rng: random.Random, life: Life, mother: Person, day: int) -> None:
+    """The same birth is written down at the mother's parents' home, which knows her name only (RESOLVER 46)."""
+    there = rng.choice(world.units.communes)
+    if there.node_id == life.node_id:
+        return
+    person_id = world.chronicle.new_id(there.node_id, "b")
+    values = list(life.person.values)
+    values[MOTHER_NAME] = mother.name
+    values[PERSONAL_ID] = ""
+    event = Event(there.node_id, "birth", iso(day), world.written(rng, day), person_id, values=tuple(values))
+    if world.chronicle.add(event) is not None:
+        life.refs.append(f"{there.node_id}:{person_id}")
 
 
 def baby_of(world: World, rng: random.Random, commune: Commune, mother: Person, day: int) -> Person:
