@@ -16,9 +16,9 @@ from ops.cli.options import Day
 from ops.cli.output import Output
 from ops.demo import DemoOptions, run_demo
 from ops.i18n import N_, _
-from ops.province import SynthConfig, generate
 from ops.rehearsal.plan import RehearsalOptions
 from ops.rehearsal.rehearse import rehearse
+from ops.synth import SynthConfig, generate
 
 _DEFAULT = SynthConfig()
 _COUNT = click.IntRange(min=0)

@@ -18,10 +18,10 @@ from node.ids import id_text
 from ops.demo.script import Act, script
 from ops.demo.stage import Stage, seconds_now
 from ops.i18n import _
-from ops.province import SynthConfig, generate
 from ops.rehearsal.plan import Plan
 from ops.rehearsal.processes import ProcessTree
 from ops.rehearsal.verify import Copy, compare
+from ops.synth import SynthConfig, generate
 
 SLICE_EVENTS_MAX: Final = 4
 FRAME_SECONDS: Final = 0.25

@@ -25,7 +25,7 @@ class SynthConfig:
     persons: int = 6_000
     """Register records at the start."""
     moves: int = 400
-    """True moves, counted per person: a household of four that moves makes four."""
+    """True moves, counted per person: a household of four that moves makes four. Fewer where nobody is left to move."""
     provinces: int = 2
     districts: int = 4
     """Districts of a province at most; 0: all."""
