@@ -50,9 +50,9 @@ class SynthConfig:
 
     def __post_init__(self) -> None:
         if self.tiers not in _DEFAULT_STARTS:
-            raise ValueError(f"tiers is {self.tiers!r}; it can be three or two.")
+            raise ValueError(f"tiers is {self.tiers!r}; it can be three or two")
         if self.difficulty not in LEVELS:
-            raise ValueError(f"difficulty is {self.difficulty!r}; it can be {', '.join(LEVELS)}.")
+            raise ValueError(f"difficulty is {self.difficulty!r}; it can be {', '.join(LEVELS)}")
         for name, least, most in (
             ("persons", 1, PERSONS_MAX),
             ("moves", 0, self.persons // 2),
@@ -66,13 +66,13 @@ class SynthConfig:
         ):
             value = getattr(self, name)
             if not least <= value <= most:
-                raise ValueError(f"{name} is {value}; with this configuration it can be {least} to {most}.")
+                raise ValueError(f"{name} is {value}; with this configuration it can be {least} to {most}")
         if not 0 <= self.twin_rate <= 1:
-            raise ValueError(f"twin_rate is {self.twin_rate}; it is a share, 0 to 1.")
+            raise ValueError(f"twin_rate is {self.twin_rate}; it is a share, 0 to 1")
         if self.tiers == "three" and self.last_day >= REFORM:
-            raise ValueError("A history with three tiers ends before July 2025: give an earlier start or fewer months.")
+            raise ValueError("A history with three tiers ends before July 2025: give an earlier start or fewer months")
         if self.tiers == "two" and self.first_day < REFORM:
-            raise ValueError("A history with two tiers starts in July 2025 or later.")
+            raise ValueError("A history with two tiers starts in July 2025 or later")
 
     @property
     def first_day(self) -> date:

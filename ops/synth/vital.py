@@ -32,7 +32,7 @@ from ops.synth.people import (
 from ops.synth.units import Commune
 from ops.synth.world import World
 
-BIRTHS_A_YEAR: Final = 0.13  # of married women of 20 to 39
+BIRTHS_A_YEAR: Final = 0.19  # of married women of 20 to 39
 MARRIAGES_A_YEAR: Final = 0.04  # of single people of 19 to 33; each needs two
 DIVORCES_A_YEAR: Final = 0.004  # of couples
 CORRECTIONS_A_YEAR: Final = 0.008
