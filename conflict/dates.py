@@ -22,7 +22,8 @@ class PartialDate:
     def __post_init__(self) -> None:
         if self.day is not None and self.month is None:
             raise ValueError("a day without a month")
-        date(self.year, self.month or 1, self.day or 1)
+        # Not `or 1`: a month or a day of 00, as lists write an unknown one, is in no calendar.
+        date(self.year, 1 if self.month is None else self.month, 1 if self.day is None else self.day)
 
     def __str__(self) -> str:
         text = f"{self.year:04d}"

@@ -187,6 +187,8 @@ def instant_ms(text: str) -> int:
 
 
 def _moment(text: str) -> datetime:
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("a time has digits and signs only")  # fromisoformat overlooks a NUL at the end
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None or "T" not in text.upper().replace(" ", "T"):
         raise ValueError("a time needs an offset")
