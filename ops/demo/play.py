@@ -42,7 +42,7 @@ class DemoOptions:
 
 @dataclass(frozen=True, slots=True)
 class DemoRow:
-    """One node in the last table. ``lag_seconds``: from the end of recording until all above it had everything."""
+    """One node in the last table. ``lag_seconds``: the longest time in which its parent lacked something."""
 
     node_id: str
     tier: str
@@ -92,7 +92,8 @@ class _Play:
         self._stage = stage
         self._down: set[str] = set()
         self._restarts: Counter[str] = Counter()
-        self._caught_up: dict[str, float] = {}
+        self._behind_since: dict[str, float] = {}
+        self._lags: dict[str, float] = {}
 
     def run(self) -> DemoResult:
         tree, stage = self._tree, self._stage
@@ -105,9 +106,8 @@ class _Play:
         tree.start(lambda _what, _done, _total: stage.draw())
         started = seconds_now()
         self._record(started)
-        recorded = seconds_now()
         stage.say(_("Everything is recorded. What was held up climbs now."))
-        self._climb(recorded)
+        self._climb()
         seconds = seconds_now() - started
         stage.draw()
         tree.stop()
@@ -142,10 +142,11 @@ class _Play:
                 if recordings[node_id].done:
                     waiting.remove(node_id)
             self._supervise()
+            self._note_lags()
             self._stage.draw(recorded=done, total=total)
             time.sleep(FRAME_SECONDS)
 
-    def _climb(self, since: float) -> None:
+    def _climb(self) -> None:
         for node_id, cable in self._tree.cables.items():
             if not cable.plugged:
                 cable.plug()
@@ -154,19 +155,21 @@ class _Play:
 
         def progress(_what: str, _done: int, _total: int) -> None:
             self._supervise()
-            self._note_caught_up(since)
+            self._note_lags()
             self._stage.draw()
 
         self._tree.wait_drained(progress)
-        self._note_caught_up(since)
+        self._note_lags()
 
-    def _note_caught_up(self, since: float) -> None:
+    def _note_lags(self) -> None:
+        """How long each node has had something that its parent lacked, at the longest."""
         now = seconds_now()
         for node_id, backlog in self._stage.backlogs().items():
             if backlog:
-                self._caught_up.pop(node_id, None)
+                since = self._behind_since.setdefault(node_id, now)
+                self._lags[node_id] = max(self._lags.get(node_id, 0.0), now - since)
             else:
-                self._caught_up.setdefault(node_id, now - since)
+                self._behind_since.pop(node_id, None)
 
     def _perform(self, act: Act) -> None:
         name, tree = self._stage.name(act.node_id), self._tree
@@ -210,7 +213,7 @@ class _Play:
             sum(copy.rows for copy in held),
             store.head(origin).seq,
             all(copy.equal for copy in (*held, *of_mine)),
-            self._caught_up.get(node_id, 0.0),
+            self._lags.get(node_id, 0.0),
             sent,
             sent / seconds,
         )
