@@ -1,7 +1,7 @@
 """What deserves a warning: facts that contradict each other, kept as codes beside the row, never a reason to refuse it.
 
-Codes are words of a closed set, joined by blanks in a row's ``warnings`` column. Dates are YYYY, YYYY-MM or YYYY-MM-DD; what
-a partial date leaves open is never held against it.
+Codes are words of a closed set, joined by blanks in a row's ``warnings`` column. Dates are YYYY, YYYY-MM or YYYY-MM-DD;
+what a partial date leaves open is never held against it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Final
 
 from conflict.personal_number import disagreements
 from conflict.text import legacy_encoding
-
 from node.interchange.values import EventRow
 from node.register.effects import TEMPORARY, standing_events
 from node.register.found import Found

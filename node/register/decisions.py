@@ -1,8 +1,8 @@
 """What a report asks of the register: pure functions from a report and what the store says of those concerned, to rows.
 
-A report is rejected (``RegisterError``, nothing is written) if a value cannot be read, a reference is unknown or an id was
-used before with other content. Everything else becomes rows, with warnings beside them (FORMAT, rules of reading): a report
-is a claim, and refusing one loses it. The same report again gives the rows that are there.
+A report is rejected (``RegisterError``, nothing is written) if a value cannot be read, a reference is unknown or an id
+was used before with other content. Everything else becomes rows, with warnings beside them (FORMAT, rules of reading):
+a report is a claim, and refusing one loses it. The same report again gives the rows that are there.
 
 A name in a report is a source's id or the UUID of a record that was made by hand.
 """
@@ -235,7 +235,7 @@ def _require_ruling(row: EventRow) -> None:
 
 
 def _arrival(row: EventRow, found: Found, event_id: RowId, mint: Mint) -> PersonRecord:
-    """The person as a birth or an arrival gives it. A newborn without a household of its own belongs to the mother's."""
+    """The person as a birth or an arrival gives it. A newborn without a household of its own joins the mother's."""
     household = None if found.household is None else found.household.id
     if household is None and row.kind == "birth" and found.other is not None:
         household = found.other.household_id

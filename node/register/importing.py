@@ -1,8 +1,8 @@
 """The bulk import of one node's rows: households, persons, then events, in commits of at most 500 rows.
 
 An import that was interrupted is simply run again: what is there already is found the same and skipped, so nothing is
-doubled, and the rest follows. All commits of a run carry its import id as their tag, so that a wrong batch can be undone
-as one.
+doubled, and the rest follows. All commits of a run carry its import id as their tag, so that a wrong batch can be
+undone as one.
 
 With a minter of its own and moments taken from the rows, an import is a function of its rows and slices alone: a
 rehearsal feeds events between its links' ups and downs and always gets the same commits.
@@ -71,8 +71,8 @@ class Feed(Generic[AnyRow]):
 
     def __init__(self, rows: Iterator[AnyRow], commit: Callable[[list[AnyRow]], int], *, window: int) -> None:
         """``commit`` is given up to ``window`` rows and returns how many of them it took."""
-        self._rows = rows
-        self._commit = commit
+        self._rows: Iterator[AnyRow] = rows
+        self._commit: Callable[[list[AnyRow]], int] = commit
         self._window = window
 
     def feed(self, count: int | None = None) -> int:
@@ -200,8 +200,8 @@ class NodeImport:
         # Durable from here on: only now is anything counted or shown.
         self.report.commits += capture.commit is not None
         self._count(table, done)
-        for row, error in rejected:
-            self._reject(table, row, error)
+        for refused, reason in rejected:
+            self._reject(table, refused, reason)
         if self._progress is not None:
             self._progress(self.report)
         return len(done) + len(rejected)

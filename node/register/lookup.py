@@ -138,7 +138,7 @@ class Lookup:
         return [event_record(row) for row in self._identified(_EVENTS_BY_ID, ids)]
 
     def events_about(self, persons: Collection[RowId], events: Collection[RowId] = ()) -> list[EventRecord]:
-        """All events that name one of these persons; the cancels of those and of ``events``, and the cancels of these."""
+        """All events that name one of these persons; the cancels of those and of ``events``; the cancels of these."""
         found: dict[RowId, EventRecord] = {}
         for statement in _EVENTS_ABOUT[:2]:
             for row in self._identified(statement, persons):

@@ -1,8 +1,8 @@
 """The register operations: each is one captured transaction, one commit; or none, if the report was there already.
 
 A report is given as the row that it would be in an interchange bundle. One that is made by hand leaves its id empty
-(``event_id``, ``household_id``, ``person_id``; of a birth or an arrival also ``person_id``) and gets a UUID; with an id of
-its own, recording it again changes nothing. Everybody whom it names may be named by source id or by UUID.
+(``event_id``, ``household_id``, ``person_id``; of a birth or an arrival also ``person_id``) and gets a UUID; with an id
+of its own, recording it again changes nothing. Everybody whom it names may be named by source id or by UUID.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Records reports inside one transaction: looks up whom a report names, lets ``decisions`` decide, keeps the rows for writing.
+"""Records reports inside one transaction: looks up whom a report names, lets ``decisions`` decide, keeps the rows for
+writing.
 
 The one way into the register for both doors, ``operations`` (one report a commit) and ``importing`` (hundreds).
 """
@@ -23,7 +24,7 @@ from node.register.records import EventRecord, HouseholdRecord, PersonRecord
 from node.register.working import Working
 
 ROWS_PER_REPORT_MAX: Final = 6
-"""Rows that one report can change at most: its own, a household, a person, two persons concerned, a household's head."""
+"""Rows that one report can change at most: its own, a household, a person, two persons concerned, a new head."""
 
 
 @dataclass(frozen=True, slots=True)
