@@ -88,9 +88,9 @@ class Channel:
         values, defects = list(person.values), list[str]()
         values[RESIDENCE] = "permanent"
         self._numbers(values, defects, place, other_province=other_province)
-        self._personal(person, values, defects, 1.0)
         if values[BIRTH_DATE] != iso(person.birth) and rng.random() < 0.3:
             values[BIRTH_DATE] = iso(person.birth)  # the papers say more than the old register did
+        self._personal(person, values, defects, 1.0)
         if rng.random() < rates.phone_missing:
             values[PHONE] = ""
         elif values[PHONE] and rng.random() < rates.phone_new:

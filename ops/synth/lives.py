@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Final
 
 from ops.synth.chronicle import Event
@@ -103,11 +104,19 @@ class Life:
             elif move.leaving is not None:
                 if not move.to_node:
                     now = Standing("", ABROAD)
-                elif as_of >= move.day + LAPSE_DAYS:
+                elif as_of >= _written_day(move.leaving, move.day) + LAPSE_DAYS:
                     now = Standing("", LAPSED)
                 else:
                     now = Standing(move.from_node, IN_TRANSIT)
         return Standing(now.unit, self.known_status) if self.known_status else now
+
+
+def _written_day(event: Event, otherwise: int) -> int:
+    """The day that an event carries, as an ordinal: a departure lapses from its own date on, right or wrong."""
+    try:
+        return date.fromisoformat(event.event_date).toordinal()
+    except ValueError:
+        return otherwise  # written down as a month or a year only
 
 
 class Lives:
