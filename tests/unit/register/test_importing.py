@@ -89,8 +89,8 @@ def test_slices_end_in_the_same_register(office: Office, expected: dict[str, lis
 def test_an_import_writes_down_what_single_operations_would(office: Office, expected: dict[str, object]) -> None:
     for row in village.persons():  # heads first, as an office has to
         office.add(row)
-    for household in village.households():
-        office.add(household)
+    for entry in village.households():
+        office.add(entry)
     for report in village.events():
         office.add(report)
     assert village.content(office.store) == expected
