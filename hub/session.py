@@ -222,8 +222,8 @@ class ParentEndpoint:
         with self._hub.store.database.transaction() as connection:
             known = tickets.newest(connection, self._peer)
             presented = self.session.child.ticket
-            good = tickets.verdict(connection, self._peer, presented) in ("current", "previous")
-            tickets.keep(connection, self._peer, value, beside=presented if good else known)
+            stale = tickets.verdict(connection, self._peer, presented) == "stale"
+            tickets.keep(connection, self._peer, value, beside=known if stale else presented)
         return value
 
 

@@ -53,8 +53,14 @@ def verdict(connection: apsw.Connection, peer: str, presented: bytes) -> TicketV
 
 
 def keep(connection: apsw.Connection, peer: str, value: bytes, *, beside: bytes) -> None:
-    """Store a new ticket; of the older ones only ``beside`` stays. Inside the caller's transaction."""
+    """Store a new ticket; of the older ones only ``beside`` stays. Inside the caller's transaction.
+
+    ``beside`` is what the child presented. The first time that is the empty ticket: it stays good until the new one is
+    confirmed, because the message that carries the new one may be lost.
+    """
     known = _known(connection, peer)
+    if not known:
+        connection.execute(_INSERT, {"peer": peer, "position": 0, "ticket": beside})
     for position, old in known:
         if old != beside:
             connection.execute(_DELETE, {"peer": peer, "position": position})
