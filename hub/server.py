@@ -54,6 +54,7 @@ class HubServer:
         self._room.set()
         self._server = grpc.aio.server(options=SERVER_OPTIONS, maximum_concurrent_rpcs=limits.STREAMS_MAX)
         self._applier: asyncio.Task[None] | None = None
+        self._failed: asyncio.Future[StoreError] = asyncio.get_running_loop().create_future()
 
     @property
     def connected(self) -> tuple[NodeId, ...]:
@@ -109,7 +110,7 @@ class HubServer:
         try:
             close = await conversation.run(self._may_read)
         except StoreError as error:
-            _log.error("a session ended because the store failed: %s", error)
+            self._store_failed(error)
             self._count("store")
             return
         except Exception:  # noqa: BLE001  one broken session must not take the others with it (RELIABILITY F10)
@@ -155,6 +156,16 @@ class HubServer:
             await self._in_store(supersede)
             older.conversation.woken.set()
 
+    def _store_failed(self, error: StoreError) -> None:
+        """Full or busy heals by itself, and the children send again; anything else ends the node."""
+        _log.error("the store failed: %s", error)
+        if not error.retry and not self._failed.done():
+            self._failed.set_result(error)
+
+    async def failure(self) -> None:
+        """Waits until the store fails for good, and raises that ``StoreError``."""
+        raise await self._failed
+
     async def _may_read(self) -> None:
         await self._room.wait()
 
@@ -166,7 +177,7 @@ class HubServer:
                 try:
                     heads: list[Head] = await self._in_store(self.hub.apply_group)
                 except StoreError as error:
-                    _log.error("a group was given up: %s", error)
+                    self._store_failed(error)
                     heads = []
                 except Exception:  # noqa: BLE001  the hub outlives one bad group; its children will send it again
                     _log.exception("a group was given up by an unexpected error")

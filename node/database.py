@@ -16,7 +16,7 @@ from typing import Final, Literal
 import apsw
 
 from node import limits, schema
-from node.errors import StoreBusy, StoreDamaged, StoreError, StoreFull, StoreTooNew, UsageError
+from node.errors import StoreBroken, StoreBusy, StoreDamaged, StoreError, StoreFull, StoreTooNew, UsageError
 from node.ids import OriginId
 
 Mode = Literal["create", "write", "read"]
@@ -135,9 +135,9 @@ def explained(path: str) -> Iterator[None]:
             hint="Keep the file as it is, and restore the node from its backup or from its parent.",
         ) from error
     except apsw.IOError as error:
-        raise StoreError(
-            f"The disk under {path} reported an error ({error}). Nothing of this step counts as recorded.",
-            hint="Stop the node, check the disk, and start again; the store is checked at start.",
+        raise StoreBroken(
+            f"The disk under {path} reported an error ({error}). The last step may or may not have been recorded.",
+            hint="Check the disk and start again: the store then shows what is there, and nothing is sent twice.",
         ) from error
 
 

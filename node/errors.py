@@ -48,6 +48,12 @@ class StoreFull(StoreError):
     retry = True
 
 
+class StoreBroken(StoreError):
+    """The disk failed. Whether the last step was recorded stays open until the store is opened again; this connection
+    is not used any more (RELIABILITY F12).
+    """
+
+
 class StoreTooNew(StoreError):
     """The store was written by a newer release than this one; there is no downgrade."""
 

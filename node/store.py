@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+import apsw
 import sqlalchemy as sa
 
 from node import changelog, limits
@@ -22,7 +23,7 @@ from node.chain import KIND_PROFILE, Commit, Head
 from node.clock import Clock
 from node.database import Database, Mode, explained, open_database
 from node.digest import OriginDigest, origin_digest
-from node.errors import StoreDamaged, UsageError
+from node.errors import StoreDamaged, StoreError, UsageError
 from node.ids import GENESIS_HASH, ID_BYTES, Hash, Incarnation, Minter, NodeId, OriginId, RowId, Seq, id_text
 from node.schema import acknowledged, alarm, meta, origin_head, origin_profile, quarantine, sql
 from node.witness import DiskWitnessFile, Missing, Witness, WitnessFile
@@ -142,22 +143,21 @@ class Store:
         vfs: str | None = None,
         witness_file: WitnessFile | None = None,
     ) -> Store:
-        """Make a store with one new origin that it owns. A crash half-way is finished by calling it again.
+        """Make a store with one new origin that it owns. Called again with the same profile, after a crash or not, it
+        opens what is there.
 
-        Raises ``UsageError`` if the store already belongs to a node.
+        Raises ``UsageError`` if the store already belongs to another node, and ``StoreError``.
         """
         database = open_database(path, "create", vfs=vfs, exclusive=vfs is not None)
-        store = cls(database, Witness(witness_file or DiskWitnessFile(f"{path}.witness")), clock, source)
-        try:
-            if store._meta("node_id") is not None:
+        with _closing_on_error(database), explained(str(path)):
+            store = cls(database, _open_witness(path, witness_file), clock, source)
+            if store._meta("node_id") is None:
+                store._found(profile)
+            elif store._own_profiles() != [profile]:
                 raise UsageError(
                     f"The store {path} already belongs to node {store.node_id}.",
                     hint="Use it with: dansync run, or choose another folder.",
                 )
-            store._found(profile)
-        except BaseException:
-            database.close()
-            raise
         return store
 
     @classmethod
@@ -174,17 +174,14 @@ class Store:
     ) -> Store:
         """Open a node's store and compare it with its witness; what is missing is alarmed and stands in ``missing``."""
         database = open_database(path, mode, vfs=vfs, exclusive=vfs is not None, cache_kib=cache_kib)
-        store = cls(database, Witness(witness_file or DiskWitnessFile(f"{path}.witness")), clock, source)
-        try:
+        with _closing_on_error(database), explained(str(path)):
+            store = cls(database, _open_witness(path, witness_file), clock, source)
             if store._meta("node_id") is None:
                 raise StoreDamaged(
                     f"The store {path} was never completed.", hint="Run dansync init again with the same folder."
                 )
             if mode == "write":
                 store._meet_witness()
-        except BaseException:
-            database.close()
-            raise
         return store
 
     def _found(self, profile: Profile) -> None:
@@ -238,7 +235,10 @@ class Store:
                     now,
                 )
         for loss in missing:
-            self.witness.reset(loss.found)
+            try:
+                self.witness.reset(loss.found)
+            except OSError:
+                self.witness_failures += 1  # the next start will find, and say, the same again
         self.missing = tuple(missing)
 
     def close(self) -> None:
@@ -289,6 +289,10 @@ class Store:
             )
             for row in rows
         }
+
+    def _own_profiles(self) -> list[Profile]:
+        profiles = self.profiles()
+        return [profiles[origin] for origin in self.own_origins() if origin in profiles]
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
@@ -429,3 +433,24 @@ class Store:
         return {
             OriginId(row[0]): Acknowledgement(NodeId(row[1]), Seq(row[2]), int(row[3]), int(row[4])) for row in rows
         }
+
+
+@contextlib.contextmanager
+def _closing_on_error(database: Database) -> Iterator[None]:
+    """Close the file if what is inside fails, without hiding why."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(apsw.Error):
+            database.close()
+        raise
+
+
+def _open_witness(path: str | Path, file: WitnessFile | None) -> Witness:
+    try:
+        return Witness(file or DiskWitnessFile(f"{path}.witness"))
+    except OSError as error:
+        raise StoreError(
+            f"The witness file {path}.witness cannot be read ({error.strerror}).",
+            hint="Check that this user may read it; without it, missing commits would go unseen.",
+        ) from error

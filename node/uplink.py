@@ -20,7 +20,7 @@ from tenacity.wait import wait_base
 
 from node import limits
 from node.conversation import Conversation, InStore, Traffic
-from node.errors import PeerUnavailable
+from node.errors import PeerUnavailable, StoreError
 from node.protocol.actions import Close
 from node.session import ChildEndpoint
 from node.transport import CLIENT_OPTIONS, Call, CallStream
@@ -122,7 +122,13 @@ class Uplink:
             with attempt:
                 if self._stopping.is_set():
                     raise _Stopped
-                close, was_open, error = await self._session(follow=follow)
+                try:
+                    close, was_open, error = await self._session(follow=follow)
+                except StoreError as problem:
+                    if not problem.retry:
+                        raise
+                    # Full or busy: it heals by itself, and nothing was promised.
+                    close, was_open, error = Close("store", problem.message, clean=False), False, ""
                 self.state.last_end, self.state.last_detail = close.code, close.detail or error
                 _log.info("session ended: %s %s", close.code, self.state.last_detail)
                 if not close.clean and not (follow and was_open):

@@ -113,6 +113,7 @@ class Daemon:
         if metrics is not None:
             metrics.start()
         tasks: list[asyncio.Task[None]] = []
+        following: asyncio.Task[None] | None = None
         try:
             if on_ready is not None:
                 on_ready(self)
@@ -121,8 +122,11 @@ class Daemon:
                     await self.uplink.drain()
                 return
             tasks.append(asyncio.create_task(self._notice()))
+            if self.server is not None:
+                tasks.append(asyncio.create_task(self.server.failure()))
             if self.uplink is not None:
-                tasks.append(asyncio.create_task(self.uplink.follow()))
+                following = asyncio.create_task(self.uplink.follow())
+                tasks.append(following)
             waiting = asyncio.create_task(self._stopping.wait())
             done, _ = await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
             waiting.cancel()
@@ -130,19 +134,17 @@ class Daemon:
                 if task is not waiting:
                     task.result()  # an end before stop is an error: raise it
         finally:
-            await self._shut_down(tasks)
+            await self._shut_down(tasks, following)
             if metrics is not None:
                 metrics.stop()
 
-    async def _shut_down(self, tasks: list[asyncio.Task[None]]) -> None:
+    async def _shut_down(self, tasks: list[asyncio.Task[None]], following: asyncio.Task[None] | None) -> None:
         if self.uplink is not None:
             await self.uplink.stop()
         if self.server is not None:
             await self.server.stop()
-        if tasks:
-            await asyncio.wait(
-                tasks[1:] or tasks, timeout=0.1 if len(tasks) == 1 else limits.SHUTDOWN_TIMEOUT_MS / 1000
-            )
+        if following is not None:  # lets its Finish out
+            await asyncio.wait([following], timeout=limits.SHUTDOWN_TIMEOUT_MS / 1000)
         for task in tasks:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
