@@ -20,7 +20,8 @@ from node.ids import Hash, OriginId, Seq
 KIND_REGISTER: Final = "register"  # somebody at the node recorded something
 KIND_IMPORT: Final = "import"  # a bulk import; tag = import id
 KIND_PROFILE: Final = "profile"  # the partition describes itself
-KINDS: Final = frozenset({KIND_REGISTER, KIND_IMPORT, KIND_PROFILE})
+KIND_ADMINISTRATION: Final = "administration"  # somebody enrolled, handed over, revoked, gave a role
+KINDS: Final = frozenset({KIND_REGISTER, KIND_IMPORT, KIND_PROFILE, KIND_ADMINISTRATION})
 
 
 @dataclass(frozen=True, slots=True)

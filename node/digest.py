@@ -90,7 +90,13 @@ def digest_rows(
 
 
 def _default(column: sa.Column[object]) -> Value:
-    return None if column.nullable else "" if column.server_default is not None else b""
+    if column.nullable:
+        return None
+    if column.server_default is None:
+        return b""
+    if isinstance(column.type, sa.Text):
+        return ""
+    return b"" if isinstance(column.type, sa.LargeBinary) else 0
 
 
 _COLUMNS: Final = {table.name: tuple(column.name for column in table.columns) for table in CAPTURED_TABLES}

@@ -1,9 +1,11 @@
 """The tables of a store, defined once; SQLAlchemy Core builds the SQL, APSW runs it (DESIGN 2).
 
-Captured tables (``origin_profile``, ``household``, ``person``, ``event``) hold the register: every row belongs to an
-origin, the first column of its primary key, and reaches other nodes only as part of that origin's commits. All other
-tables are this node's own bookkeeping and never travel. Schema steps may only append columns with constant defaults to
-captured tables: a column in the middle would put names into dates when an older changeset is applied.
+Captured tables hold what anybody decides: the register (``household``, ``person``, ``event``), what a partition says of
+itself (``origin_profile``), who works at a node (``local_user``), and the reference data of an authority (units, nodes,
+enrolments, holdings). Every row belongs to an origin, the first column of its primary key, and reaches other nodes only
+as part of that origin's commits. All other tables are this node's own bookkeeping and never travel. Schema steps may
+only append columns with constant defaults to captured tables: a column in the middle would put names into dates when an
+older changeset is applied.
 
 Missing text is the empty string, so that two stores cannot differ by NULL against ''; missing references are NULL.
 """
@@ -46,6 +48,14 @@ def _text(name: str) -> sa.Column[str]:
     return sa.Column(name, sa.Text, nullable=False, server_default=sa.text("''"))
 
 
+def _blob(name: str) -> sa.Column[bytes]:
+    return sa.Column(name, sa.LargeBinary, nullable=False, server_default=sa.text("x''"))
+
+
+def _integer(name: str) -> sa.Column[int]:
+    return sa.Column(name, sa.Integer, nullable=False, server_default=sa.text("0"))
+
+
 def _reference(name: str) -> sa.Column[bytes]:
     return sa.Column(name, sa.LargeBinary, nullable=True)
 
@@ -74,6 +84,7 @@ origin_profile = _captured(
     _text("unit_code"),
     _text("unit_valid_from"),
     _text("name"),
+    _text("purpose"),  # '' a register, 'reference' the reference data of an authority
 )
 
 household = _captured(
@@ -124,6 +135,78 @@ event = _captured(
     sa.Index("event_by_target", "origin", "target_event_id", sqlite_where=sa.text("target_event_id IS NOT NULL")),
 )
 
+local_user = _captured(
+    "local_user",  # who may do what at this node; in the node's own origin
+    _text("name"),
+    _text("role"),  # viewer, reviewer, operator, authority
+    _text("state"),  # '' or 'removed'
+)
+
+# --- reference data: rows of an authority's reference origin, which flows down to every node below (DESIGN 3) ---------
+unit = _captured(
+    "unit",  # an administrative place: a code means something only together with its valid-from
+    _text("code"),
+    _text("valid_from"),
+    _text("tier"),
+    _text("name"),
+)
+
+registered_node = _captured(
+    "registered_node",  # a machine that may take part
+    _text("node_id"),
+    _text("parent_node_id"),
+    _text("tier"),
+    _text("role"),  # node or authority
+    _text("state"),  # '' or 'revoked'
+    _text("reason"),
+)
+
+invitation = _captured(
+    "invitation",  # a one-time token for one node; its private key is with whoever was invited, never here
+    _text("node_id"),
+    _text("serial"),  # of the invitation certificate, hexadecimal
+    _blob("public_key"),  # SubjectPublicKeyInfo, DER
+    _integer("not_after_ms"),
+    _integer("needs_approval"),
+    _text("state"),  # open, used, withdrawn
+)
+
+enrolment_request = _captured(
+    "enrolment_request",  # an invited node that waits for a person, or did
+    _text("node_id"),
+    _text("invitation_serial"),
+    _blob("public_key"),
+    _text("state"),  # pending, approved, rejected
+    _text("reason"),
+)
+
+enrolment = _captured(
+    "enrolment",  # one certificate of one node
+    _text("node_id"),
+    _text("serial"),  # of the certificate, hexadecimal
+    _blob("public_key"),
+    _integer("not_before_ms"),
+    _integer("not_after_ms"),
+    _text("state"),  # '' or 'revoked'
+    _text("reason"),
+)
+
+registered_origin = _captured(
+    "registered_origin",  # a partition that may climb
+    _blob("subject"),  # the origin
+    _text("unit_code"),
+    _text("unit_valid_from"),
+    _text("state"),  # '' or 'retired'
+)
+
+holding = _captured(
+    "holding",  # from this commit on, only this node may extend the subject; the newest one counts
+    _blob("subject"),
+    _text("node_id"),
+    _integer("from_seq"),  # the last commit before the holding
+    _blob("from_hash"),
+)
+
 meta = _local(
     "meta",
     sa.Column("key", sa.Text, primary_key=True, nullable=False),
@@ -153,7 +236,8 @@ origin_head = _local(
     sa.Column("seq", sa.Integer, nullable=False),
     sa.Column("hash", sa.LargeBinary, nullable=False),
     sa.Column("own", sa.Integer, nullable=False),  # 1: this node holds the origin and may extend it
-    _text("via"),  # node id of the child through which the origin climbs; '' for own
+    _text("via"),  # node id of the neighbour through which the origin comes; '' for own
+    _text("flow"),  # '' climbs, 'down' comes from the parent and goes to the children
     _text("halted"),  # '' or the code of the reason why nothing more is taken
     _text("halted_detail"),
     sa.Column("recorded_at", sa.Integer, nullable=False, server_default=sa.text("0")),  # of the head commit
@@ -176,6 +260,8 @@ acknowledged = _local(
     sa.Column("hash", sa.LargeBinary, nullable=False),
     sa.Column("quarantined", sa.Integer, nullable=False),
     sa.Column("acknowledged_at", sa.Integer, nullable=False),
+    _integer("receipt_at_ms"),  # when the parent signed for everything up to seq
+    _blob("receipt"),  # its signature; x'' if it gave none
 )
 
 ticket = _local(
@@ -206,9 +292,12 @@ alarm = _local(
     with_rowid=True,
 )
 
-CAPTURED_TABLES: Final = (origin_profile, household, person, event)
 REGISTER_TABLES: Final = (household, person, event)
-INSERT_ONLY_TABLES: Final = frozenset({"event"})
+REFERENCE_TABLES: Final = (
+    *(unit, registered_node, invitation, enrolment_request, enrolment, registered_origin, holding),
+)
+CAPTURED_TABLES: Final = (origin_profile, *REGISTER_TABLES, local_user, *REFERENCE_TABLES)
+INSERT_ONLY_TABLES: Final = frozenset({"event", "holding"})
 CAPTURED_NAMES: Final = tuple(table.name for table in CAPTURED_TABLES)
 COLUMN_NAMES: Final = {table.name: tuple(column.name for column in table.columns) for table in CAPTURED_TABLES}
 COLUMN_COUNTS: Final = {table.name: len(table.columns) for table in CAPTURED_TABLES}

@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 import apsw
 import sqlalchemy as sa
@@ -28,6 +28,9 @@ from node.ids import GENESIS_HASH, ID_BYTES, Hash, Incarnation, Minter, NodeId, 
 from node.schema import acknowledged, alarm, meta, origin_head, origin_profile, quarantine, sql
 from node.witness import DiskWitnessFile, Missing, Witness, WitnessFile
 
+PURPOSE_REGISTER: Final = ""
+PURPOSE_REFERENCE: Final = "reference"  # the reference data of an authority
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -41,6 +44,7 @@ class Profile:
     unit_code: str
     unit_valid_from: str
     name: str
+    purpose: str = PURPOSE_REGISTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class OriginState:
     head: Head
     own: bool
     via: str
+    flow: str
     halted: str
     halted_detail: str
     recorded_at: int
@@ -75,6 +80,7 @@ class Alarm:
     detail: str
 
 
+_META_REFERENCE: Final = "reference_origin"
 _SELECT_META = sql(sa.select(meta.c.value).where(meta.c.key == sa.bindparam("key")))
 _UPSERT_META = (
     "INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
@@ -83,7 +89,10 @@ _SELECT_STATES = sql(
     sa.select(
         *(
             origin_head.c[n]
-            for n in ("origin", "seq", "hash", "own", "via", "halted", "halted_detail", "recorded_at", "received_at")
+            for n in (
+                *("origin", "seq", "hash", "own", "via", "flow"),
+                *("halted", "halted_detail", "recorded_at", "received_at"),
+            )
         )
     ).order_by(origin_head.c.own.desc(), origin_head.c.origin)
 )
@@ -186,32 +195,44 @@ class Store:
 
     def _found(self, profile: Profile) -> None:
         now = self.clock.wall_ms()
-        origin = self.minter.origin_id(now)
-        with self.database.transaction() as connection:
+        with self.database.transaction():
             self._set_meta("node_id", profile.node_id.encode())
             self._set_meta("incarnation", self.minter.incarnation(now))
+            commit = self._begin_origin(profile, now)
+        self._witness(commit)
+
+    def begin_origin(self, profile: Profile) -> OriginId:
+        """One more origin that this node owns, described by its first commit."""
+        with self.database.transaction():
+            commit = self._begin_origin(profile, self.clock.wall_ms())
+        self._witness(commit)
+        return commit.origin
+
+    def _begin_origin(self, profile: Profile, now: int) -> Commit:
+        connection = self.connection
+        origin = self.minter.origin_id(now)
+        connection.execute(
+            "INSERT INTO origin_head (origin, seq, hash, own, via) VALUES (?, 0, ?, 1, '')", (origin, GENESIS_HASH)
+        )
+        with captured_work(
+            self.database, Capture(connection, origin, now), author="", kind=KIND_PROFILE, tag=""
+        ) as capture:
             connection.execute(
-                "INSERT INTO origin_head (origin, seq, hash, own, via) VALUES (?, 0, ?, 1, '')",
-                (origin, GENESIS_HASH),
+                _INSERT_PROFILE,
+                {
+                    "origin": origin,
+                    "id": origin,
+                    "node_id": profile.node_id,
+                    "parent_node_id": profile.parent_node_id,
+                    "tier": profile.tier,
+                    "unit_code": profile.unit_code,
+                    "unit_valid_from": profile.unit_valid_from,
+                    "name": profile.name,
+                    "purpose": profile.purpose,
+                },
             )
-            with captured_work(
-                self.database, Capture(connection, origin, now), author="", kind=KIND_PROFILE, tag=""
-            ) as capture:
-                connection.execute(
-                    _INSERT_PROFILE,
-                    {
-                        "origin": origin,
-                        "id": origin,
-                        "node_id": profile.node_id,
-                        "parent_node_id": profile.parent_node_id,
-                        "tier": profile.tier,
-                        "unit_code": profile.unit_code,
-                        "unit_valid_from": profile.unit_valid_from,
-                        "name": profile.name,
-                    },
-                )
         assert capture.commit is not None
-        self._witness(capture.commit)
+        return capture.commit
 
     def _meet_witness(self) -> None:
         """Compare own heads with the witness. Missing commits: alarm, new incarnation, go on working (DESIGN 2)."""
@@ -267,8 +288,9 @@ class Store:
         return Incarnation(value)
 
     def own_origin(self) -> OriginId:
-        """The origin of a node that holds exactly one. Raises ``UsageError`` if it holds several."""
-        own = self.own_origins()
+        """The register of a node that holds exactly one. Raises ``UsageError`` if it holds several."""
+        reference = self.reference_origin()
+        own = tuple(origin for origin in self.own_origins() if origin != reference)
         if len(own) != 1:
             names = ", ".join(id_text(origin) for origin in own)
             raise UsageError(
@@ -279,13 +301,25 @@ class Store:
     def own_origins(self) -> tuple[OriginId, ...]:
         return tuple(state.head.origin for state in self.states() if state.own)
 
+    def reference_origin(self) -> OriginId | None:
+        """The origin whose rows are this tree's reference data: an authority's own one, else the one that the node was
+        given when it was enrolled. None before.
+        """
+        value = self._meta(_META_REFERENCE)
+        return None if value is None else OriginId(value)
+
+    def set_reference_origin(self, origin: OriginId) -> None:
+        """Whose word on units, nodes and holdings counts here; known from the authority's certificate."""
+        with self.database.transaction():
+            self._set_meta(_META_REFERENCE, origin)
+
     def profiles(self) -> dict[OriginId, Profile]:
         """What every origin known here says of itself."""
         with explained(self.database.path):
             rows = list(self.connection.execute(_SELECT_PROFILES))
         return {
             OriginId(row[0]): Profile(
-                NodeId(row[2]), NodeId(row[3]), str(row[4]), str(row[5]), str(row[6]), str(row[7])
+                NodeId(row[2]), NodeId(row[3]), str(row[4]), str(row[5]), str(row[6]), str(row[7]), str(row[8])
             )
             for row in rows
         }
@@ -332,6 +366,7 @@ class Store:
                     row[6],
                     row[7],
                     row[8],
+                    row[9],
                 )
                 for row in self.connection.execute(_SELECT_STATES)
             ]
