@@ -105,6 +105,18 @@ class FrameRefused(DansyncError):
         self.code = code
 
 
+class IdentityError(DansyncError):
+    """A key, a certificate or an invitation is missing, damaged, or not what it should be."""
+
+    exit_code = 8
+
+
+class HoldingError(DansyncError):
+    """The node may not write that register: another one holds it, or it was retired."""
+
+    exit_code = 8
+
+
 class PeerUnavailable(DansyncError):
     """The parent cannot be reached now; work goes on locally and the link is tried again."""
 

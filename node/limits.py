@@ -44,16 +44,29 @@ WINDOW_BATCHES_MAX: Final = 4  # batches sent and not yet acknowledged
 WINDOW_BYTES_MAX: Final = 2 * BATCH_BYTES_MAX
 HEADS_PER_FRAME_MAX: Final = 2_000  # heads (56 bytes each) in one Hello or Welcome frame; more go into further frames
 HEADS_MAX: Final = 100_000  # origins in one session: nine times the communes of the country
+WANTS_MAX: Final = 1_000  # origins that one child is given from above: reference data and what it took over
 TEXT_FIELD_BYTES_MAX: Final = 1 * KIB  # a name or a reason in a message
 
 # --- a session --------------------------------------------------------------------------------------------------------
 HELLO_TIMEOUT_MS: Final = 10_000  # from the opened stream to a complete Hello
 ACK_TIMEOUT_MS: Final = 10_000  # from the last frame sent to any frame received, while batches are unacknowledged
 IDLE_TIMEOUT_MS: Final = 45_000  # without any frame from the peer, heartbeats included
+CALL_TIMEOUT_MS: Final = 10_000  # a short call, such as asking for a certificate
 HEARTBEAT_INTERVAL_MS: Final = 15_000  # an idle side says that it lives
 BUSY_HEARTBEAT_INTERVAL_MS: Final = 3_000  # a parent that is applying says so well before ACK_TIMEOUT_MS
+PROBE_TIMEOUT_MS: Final = 4_000  # an older session of the same node that does not answer within this gives way
 TICKET_INTERVAL_MS: Final = 60_000  # a following child asks for a new ticket at most this often: each costs two syncs
 FRAMES_PER_SECOND_MAX: Final = 2_000  # from one peer; above it the stream is closed
+
+# --- identity ---------------------------------------------------------------------------------------------------------
+DAY_MS: Final = 86_400_000
+CA_LIFE_MS: Final = 3_653 * DAY_MS  # ten years
+CERTIFICATE_LIFE_MS: Final = 800 * DAY_MS  # longer than the longest time offline: an expired node cannot even renew
+RENEW_AFTER_SHARE: Final = 1 / 3  # of the life: from then on at every contact
+INVITATION_LIFE_MS: Final = 14 * DAY_MS
+CERTIFICATE_BACKDATE_MS: Final = 2 * DAY_MS  # a PC whose clock is a day behind can still join
+CERTIFICATE_BYTES_MAX: Final = 8 * KIB
+ORIGINS_PER_NODE_MAX: Final = 1_000  # origins that one enrolment may name
 
 # --- group commit -----------------------------------------------------------------------------------------------------
 GROUP_BATCHES_MAX: Final = 64  # batches of all children applied in one transaction

@@ -1,0 +1,31 @@
+"""What is signed, byte for byte. Each kind of statement begins with its own words, so that a signature on one is never
+good for another.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from node.ids import Hash, NodeId, OriginId, Seq
+
+_HEAD: Final = struct.Struct(">16sQ32s")
+_RECEIPT: Final = struct.Struct(">16sQ32sqI")
+
+
+def batch_statement(origin: OriginId, seq: Seq, hash_: Hash) -> bytes:
+    """The holder: "my chain stands here". Origin (16 bytes), seq (u64), hash (32 bytes); big-endian."""
+    return b"dansync batch 1\0" + _HEAD.pack(origin, seq, hash_)
+
+
+def receipt_statement(parent: NodeId, origin: OriginId, seq: Seq, hash_: Hash, received_at_ms: int) -> bytes:
+    """A parent: "I have commits 1 to seq of this origin on my disk". Then Unix ms (i64), and its name behind a length
+    (u32).
+    """
+    name = parent.encode()
+    return b"dansync receipt 1\0" + _RECEIPT.pack(origin, seq, hash_, received_at_ms, len(name)) + name
+
+
+def join_statement(request: bytes) -> bytes:
+    """Whoever was invited: "this certificate request is mine"."""
+    return b"dansync join 1\0" + request
