@@ -7,15 +7,13 @@ peer may say more. Errors are ``FrameRefused`` with a code from a small closed s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Final
-
-from google.protobuf.message import DecodeError
 
 from dansync.sync.v1 import sync_pb2
 from node import limits
 from node.chain import Head
 from node.errors import FrameRefused
+from node.fields import at_most, exact, parse, text
 from node.ids import HASH_BYTES, ID_BYTES, Hash, Incarnation, NodeId, OriginId, Seq, UnitCode
 from node.protocol.messages import (
     Acknowledge,
@@ -30,9 +28,11 @@ from node.protocol.messages import (
     Hello,
     ParentMessage,
     Refuse,
+    Taken,
     Ticket,
     TicketStored,
     TicketVerdict,
+    Want,
     Welcome,
 )
 
@@ -79,7 +79,12 @@ def encode_request(message: ChildMessage) -> bytes:
         case TicketStored():
             frame.ticket_stored.ticket = message.ticket
         case Heartbeat():
-            frame.heartbeat.SetInParent()
+            _write_heartbeat(frame.heartbeat, message)
+        case Want():
+            _write_head(frame.want.have, message.have)
+        case Taken():
+            frame.taken.batch = message.batch
+            _write_head(frame.taken.head, message.head)
         case Finish():
             frame.finish.SetInParent()
             frame.finish.code = message.code
@@ -106,6 +111,8 @@ def encode_response(message: ParentMessage) -> bytes:
             _write_head(frame.acknowledge.head, message.head)
             frame.acknowledge.applied = message.applied
             frame.acknowledge.quarantined = message.quarantined
+            frame.acknowledge.receipt_at_ms = message.receipt_at_ms
+            frame.acknowledge.receipt = message.receipt
         case Refuse():
             frame.refuse.origin = message.origin
             frame.refuse.code = message.code
@@ -114,7 +121,9 @@ def encode_response(message: ParentMessage) -> bytes:
         case Ticket():
             frame.ticket.ticket = message.ticket
         case Heartbeat():
-            frame.heartbeat.SetInParent()
+            _write_heartbeat(frame.heartbeat, message)
+        case BatchFrame():
+            _write_batch(frame.batch, message)
         case Finish():
             frame.finish.SetInParent()
             frame.finish.code = message.code
@@ -136,6 +145,12 @@ def _write_head(target: sync_pb2.Head, head: Head) -> None:
     target.origin = head.origin
     target.seq = head.seq
     target.hash = head.hash
+
+
+def _write_heartbeat(target: sync_pb2.Heartbeat, message: Heartbeat) -> None:
+    target.SetInParent()
+    target.probe = message.probe
+    target.answer = message.answer
 
 
 def _write_heads(target: sync_pb2.Heads, message: Heads) -> None:
@@ -171,7 +186,7 @@ def _write_batch(target: sync_pb2.BatchFrame, message: BatchFrame) -> None:
 def decode_request(data: bytes) -> ChildMessage:
     """A frame from a child. Raises ``FrameRefused`` with code ``oversized`` or ``malformed``."""
     frame = sync_pb2.SyncRequest()
-    _parse(frame.ParseFromString, data)
+    parse(frame.ParseFromString, data)
     match frame.WhichOneof("frame"):
         case "hello":
             hello = frame.hello
@@ -180,12 +195,12 @@ def decode_request(data: bytes) -> ChildMessage:
                 protocol_version_max=hello.protocol_version_max,
                 schema_version=hello.schema_version,
                 node_id=_node_id(hello.node_id),
-                incarnation=Incarnation(_bytes(hello.incarnation, (ID_BYTES,), "incarnation")),
-                reference_hash=_bytes(hello.reference_hash, _REFERENCE_BYTES, "reference_hash"),
-                ticket=_at_most(hello.ticket, _TICKET_BYTES_MAX, "ticket"),
-                unit_code=UnitCode(_text(hello.unit.code, "unit")),
-                unit_valid_from=_text(hello.unit.valid_from, "unit"),
-                release=_text(hello.release, "release"),
+                incarnation=Incarnation(exact(hello.incarnation, (ID_BYTES,), "incarnation")),
+                reference_hash=exact(hello.reference_hash, _REFERENCE_BYTES, "reference_hash"),
+                ticket=at_most(hello.ticket, _TICKET_BYTES_MAX, "ticket"),
+                unit_code=UnitCode(text(hello.unit.code, "unit")),
+                unit_valid_from=text(hello.unit.valid_from, "unit"),
+                release=text(hello.release, "release"),
             )
         case "heads":
             return _read_heads(frame.heads)
@@ -194,11 +209,15 @@ def decode_request(data: bytes) -> ChildMessage:
         case "drained":
             return Drained()
         case "ticket_stored":
-            return TicketStored(_at_most(frame.ticket_stored.ticket, _TICKET_BYTES_MAX, "ticket"))
+            return TicketStored(at_most(frame.ticket_stored.ticket, _TICKET_BYTES_MAX, "ticket"))
         case "heartbeat":
-            return Heartbeat()
+            return Heartbeat(frame.heartbeat.probe, frame.heartbeat.answer)
+        case "want":
+            return Want(_read_head(frame.want.have))
+        case "taken":
+            return Taken(BatchNumber(frame.taken.batch), _read_head(frame.taken.head))
         case "finish":
-            return Finish(_text(frame.finish.code, "code"), _text(frame.finish.detail, "detail"))
+            return Finish(text(frame.finish.code, "code"), text(frame.finish.detail, "detail"))
         case _:
             raise FrameRefused("malformed", "A frame carries no message that this release knows.")
 
@@ -206,7 +225,7 @@ def decode_request(data: bytes) -> ChildMessage:
 def decode_response(data: bytes) -> ParentMessage:
     """A frame from a parent. Raises ``FrameRefused`` with code ``oversized`` or ``malformed``."""
     frame = sync_pb2.SyncResponse()
-    _parse(frame.ParseFromString, data)
+    parse(frame.ParseFromString, data)
     match frame.WhichOneof("frame"):
         case "welcome":
             welcome = frame.welcome
@@ -217,52 +236,50 @@ def decode_response(data: bytes) -> ParentMessage:
                 protocol_version=welcome.protocol_version,
                 schema_version=welcome.schema_version,
                 node_id=_node_id(welcome.node_id),
-                incarnation=Incarnation(_bytes(welcome.incarnation, (ID_BYTES,), "incarnation")),
-                reference_hash=_bytes(welcome.reference_hash, _REFERENCE_BYTES, "reference_hash"),
+                incarnation=Incarnation(exact(welcome.incarnation, (ID_BYTES,), "incarnation")),
+                reference_hash=exact(welcome.reference_hash, _REFERENCE_BYTES, "reference_hash"),
                 ticket_verdict=verdict,
-                release=_text(welcome.release, "release"),
+                release=text(welcome.release, "release"),
             )
         case "heads":
             return _read_heads(frame.heads)
         case "acknowledge":
             message = frame.acknowledge
             return Acknowledge(
-                BatchNumber(message.batch), _read_head(message.head), message.applied, message.quarantined
+                BatchNumber(message.batch),
+                _read_head(message.head),
+                message.applied,
+                message.quarantined,
+                message.receipt_at_ms,
+                at_most(message.receipt, _SIGNATURE_BYTES_MAX, "receipt"),
             )
         case "refuse":
             refuse = frame.refuse
             return Refuse(
-                OriginId(_bytes(refuse.origin, (ID_BYTES,), "origin")),
-                _text(refuse.code, "code"),
-                _text(refuse.detail, "detail"),
+                OriginId(exact(refuse.origin, (ID_BYTES,), "origin")),
+                text(refuse.code, "code"),
+                text(refuse.detail, "detail"),
                 BatchNumber(refuse.batch) if refuse.batch else None,
             )
         case "ticket":
-            return Ticket(_at_most(frame.ticket.ticket, _TICKET_BYTES_MAX, "ticket"))
+            return Ticket(at_most(frame.ticket.ticket, _TICKET_BYTES_MAX, "ticket"))
         case "heartbeat":
-            return Heartbeat()
+            return Heartbeat(frame.heartbeat.probe, frame.heartbeat.answer)
+        case "batch":
+            return _read_batch(frame.batch)
         case "finish":
-            return Finish(_text(frame.finish.code, "code"), _text(frame.finish.detail, "detail"))
+            return Finish(text(frame.finish.code, "code"), text(frame.finish.detail, "detail"))
         case _:
             raise FrameRefused("malformed", "A frame carries no message that this release knows.")
-
-
-def _parse(parse: Callable[[bytes], int], data: bytes) -> None:
-    if len(data) > limits.FRAME_BYTES_MAX:
-        raise FrameRefused("oversized", f"A frame has {len(data)} bytes; the limit is {limits.FRAME_BYTES_MAX}.")
-    try:
-        parse(data)
-    except (DecodeError, RecursionError, ValueError) as error:
-        raise FrameRefused("malformed", "A frame cannot be read.") from error
 
 
 def _read_head(head: sync_pb2.Head) -> Head:
     if head.seq > _SEQ_MAX:
         raise FrameRefused("malformed", "A sequence number is beyond its range.")
     return Head(
-        OriginId(_bytes(head.origin, (ID_BYTES,), "origin")),
+        OriginId(exact(head.origin, (ID_BYTES,), "origin")),
         Seq(head.seq),
-        Hash(_bytes(head.hash, (HASH_BYTES,), "hash")),
+        Hash(exact(head.hash, (HASH_BYTES,), "hash")),
     )
 
 
@@ -279,30 +296,18 @@ def _read_batch(frame: sync_pb2.BatchFrame) -> BatchFrame:
         if value.seq > _SEQ_MAX or value.previous_seq > _SEQ_MAX:
             raise FrameRefused("malformed", "A sequence number is beyond its range.")
         header = BatchHeader(
-            origin=OriginId(_bytes(value.origin, (ID_BYTES,), "origin")),
+            origin=OriginId(exact(value.origin, (ID_BYTES,), "origin")),
             previous_seq=Seq(value.previous_seq),
-            previous_hash=Hash(_bytes(value.previous_hash, (HASH_BYTES,), "hash")),
+            previous_hash=Hash(exact(value.previous_hash, (HASH_BYTES,), "hash")),
             seq=Seq(value.seq),
-            hash=Hash(_bytes(value.hash, (HASH_BYTES,), "hash")),
+            hash=Hash(exact(value.hash, (HASH_BYTES,), "hash")),
             commits=value.commits,
             raw_bytes=value.raw_bytes,
             wire_bytes=value.wire_bytes,
-            signer=NodeId(_text(value.signer, "signer")),
-            signature=_at_most(value.signature, _SIGNATURE_BYTES_MAX, "signature"),
+            signer=NodeId(text(value.signer, "signer")),
+            signature=at_most(value.signature, _SIGNATURE_BYTES_MAX, "signature"),
         )
     return BatchFrame(BatchNumber(frame.batch), header, frame.payload, frame.last)
-
-
-def _bytes(value: bytes, sizes: tuple[int, ...], name: str) -> bytes:
-    if len(value) not in sizes:
-        raise FrameRefused("malformed", f"The field {name} has {len(value)} bytes.")
-    return value
-
-
-def _at_most(value: bytes, size: int, name: str) -> bytes:
-    if len(value) > size:
-        raise FrameRefused("oversized", f"The field {name} has {len(value)} bytes; the limit is {size}.")
-    return value
 
 
 def _node_id(value: str) -> NodeId:
@@ -310,10 +315,3 @@ def _node_id(value: str) -> NodeId:
     if not _NODE_ID.fullmatch(value):
         raise FrameRefused("malformed", "A node's id is not of the form that ids have.")
     return NodeId(value)
-
-
-def _text(value: str, name: str) -> str:
-    """Text that people may read: bounded, and without control characters, which would forge lines of a log."""
-    if len(value.encode()) > limits.TEXT_FIELD_BYTES_MAX:
-        raise FrameRefused("oversized", f"The field {name} is longer than {limits.TEXT_FIELD_BYTES_MAX} bytes.")
-    return value if value.isprintable() else "".join(letter for letter in value if letter.isprintable())

@@ -53,10 +53,12 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class KeepAcknowledged:
-    """Write down that the parent has everything up to ``head``."""
+    """Write down that the parent has everything up to ``head``, and its receipt if it gave one."""
 
     head: Head
     quarantined: int
+    receipt_at_ms: int = 0
+    receipt: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,15 @@ class KeepTicket:
     """Store the ticket durably before anything else is sent."""
 
     ticket: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TakeDown:
+    """Check, store and apply a batch of the parent durably; answer with ``ChildSession.taken`` or ``not_taken``."""
+
+    batch: BatchNumber
+    header: BatchHeader
+    payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,5 +129,19 @@ class ConfirmTicket:
     ticket: bytes
 
 
-ChildAction = Send | Close | Alarm | Locate | Load | KeepAcknowledged | KeepTicket | Halt | Release
-ParentAction = Send | Close | Alarm | LookUp | Apply | MintTicket | ConfirmTicket
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """May the child have what follows this head? Answer with ``ParentSession.offered``."""
+
+    have: Head
+
+
+@dataclass(frozen=True, slots=True)
+class LoadDown:
+    """Read and encode the next batch for the child after this head; answer with ``ParentSession.loaded``."""
+
+    previous: Head
+
+
+ChildAction = Send | Close | Alarm | Locate | Load | KeepAcknowledged | KeepTicket | TakeDown | Halt | Release
+ParentAction = Send | Close | Alarm | LookUp | Apply | MintTicket | ConfirmTicket | Offer | LoadDown

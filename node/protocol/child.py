@@ -1,19 +1,18 @@
 """The child's side of a session: say what we have, learn what the parent has, send what is missing, keep what is
 acknowledged.
 
-The machine holds one cursor an origin. A batch is sent only behind the one before it, so the parent sees each origin's
-commits in order; origins take turns, so that one long backlog does not hold up the others. Nothing is kept as
-acknowledged that the parent did not say.
+Batches go up as ``Sending`` orders them. Nothing is kept as acknowledged that the parent did not say. The other way
+come batches that the child asked for (``want``): reference data, and origins that it has taken over.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from node import limits
 from node.chain import Head
+from node.errors import FrameRefused
 from node.ids import Hash, OriginId
 from node.protocol.actions import (
     Alarm,
@@ -26,10 +25,12 @@ from node.protocol.actions import (
     Locate,
     Release,
     Send,
+    TakeDown,
 )
-from node.protocol.assembly import cut
+from node.protocol.assembly import Assembly
 from node.protocol.messages import (
     Acknowledge,
+    BatchFrame,
     BatchHeader,
     BatchNumber,
     Drained,
@@ -39,33 +40,29 @@ from node.protocol.messages import (
     Hello,
     ParentMessage,
     Refuse,
+    Taken,
     Ticket,
     TicketStored,
+    Want,
     Welcome,
 )
 from node.protocol.relation import EXPLANATIONS, Relation, relate
+from node.protocol.sending import Sending
 from node.protocol.transitions import ChildState, child_takes
 
 
 @dataclass(slots=True)
-class _Cursor:
-    """One origin on its way up. ``sent`` is None until the parent has said where it stands."""
+class _Wish:
+    """What comes down of one origin: how far we have it or are taking it, and how far the parent has it (None: not
+    said).
+    """
 
-    local: Head
-    own: bool
-    sent: Head | None = None
-    halted: bool = False
+    have: Head
+    offered: Head | None = None
 
     @property
-    def pending(self) -> bool:
-        return not self.halted and self.sent is not None and self.sent.seq < self.local.seq
-
-
-@dataclass(frozen=True, slots=True)
-class _Flight:
-    batch: BatchNumber
-    head: Head
-    size: int
+    def fulfilled(self) -> bool:
+        return self.offered is not None and self.have.seq >= self.offered.seq
 
 
 def pieces(own: Sequence[Head], relayed: Sequence[Head]) -> list[Heads]:
@@ -84,11 +81,11 @@ class ChildSession:
         self.state = ChildState.NEW
         self.follow = follow
         self.parent: Welcome | None = None
-        self._cursors: dict[OriginId, _Cursor] = {}
-        self._turn: deque[OriginId] = deque()
-        self._flights: deque[_Flight] = deque()
-        self._loading: OriginId | None = None
-        self._next_batch = BatchNumber(1)
+        self._sending = Sending()
+        self._assembly = Assembly()
+        self._expected: frozenset[OriginId] = frozenset()
+        self._wanted: dict[OriginId, _Wish] = {}
+        self._taking: dict[BatchNumber, BatchHeader] = {}
         self._announced_waiting = 0
         self._parent_heads: list[Head] = []
         self._schema_version = 0
@@ -127,8 +124,10 @@ class ChildSession:
                 return self._refused(message, now_ms)
             case Ticket():
                 return self._ticket(message)
+            case BatchFrame():
+                return self._frame(message)
             case Heartbeat():
-                return []
+                return [Send(Heartbeat(answer=message.probe))] if message.probe else []
             case Finish():
                 clean = self.state is ChildState.FINISHING and message.code == "done"
                 self.state = ChildState.CLOSED
@@ -142,31 +141,25 @@ class ChildSession:
         actions: list[ChildAction] = []
         parent_heads, self._parent_heads = self._parent_heads, []
         for head in parent_heads:
-            actions += self._place(head, found.get(head.origin))
+            actions += self._place(head, found.get(head.origin), now_ms)
         return actions + self._pump(now_ms)
 
     def loaded(self, header: BatchHeader | None, payload: bytes, now_ms: int) -> list[ChildAction]:
         """The answer to ``Load``; None if the log has nothing there (pruned, or our bug): the origin is left for this
         session.
         """
-        origin, self._loading = self._loading, None
-        if self.state is not ChildState.STREAMING or origin is None:
+        if self.state is not ChildState.STREAMING:
             return []
-        cursor = self._cursors[origin]
         if header is None:
-            cursor.halted = True
+            origin = self._sending.nothing_there()
+            assert origin is not None
             return [
                 Halt(origin, "log_missing", "the log has no commits where the parent needs them"),
                 *self._pump(now_ms),
             ]
-        assert header.previous == cursor.sent, "a batch must follow the one before it"
-        cursor.sent = header.head
-        batch = self._next_batch
-        self._next_batch = BatchNumber(batch + 1)
-        self._flights.append(_Flight(batch, header.head, len(payload)))
         self._work_since_drained = True
         self._sent_ms = now_ms
-        return [*(Send(frame) for frame in cut(batch, header, payload)), *self._pump(now_ms)]
+        return [*(Send(frame) for frame in self._sending.loaded(header, payload)), *self._pump(now_ms)]
 
     def advanced(self, own: Iterable[Head], relayed: Iterable[Head], now_ms: int) -> list[ChildAction]:
         """Our store has newer heads, perhaps of origins that the parent has not heard of."""
@@ -174,12 +167,10 @@ class ChildSession:
         new_relayed: list[Head] = []
         for heads, new, is_own in ((own, new_own, True), (relayed, new_relayed, False)):
             for head in heads:
-                cursor = self._cursors.get(head.origin)
-                if cursor is None:
+                if not self._sending.advanced(head):
                     new.append(head)
-                elif head.seq > cursor.local.seq:
-                    cursor.local = head
-                    cursor.own = is_own
+                else:
+                    self._sending.cursors[head.origin].own = is_own
         if self.state is not ChildState.STREAMING:
             return []  # origins that appear while the session opens are announced at the next advance
         actions: list[ChildAction] = []
@@ -190,6 +181,41 @@ class ChildSession:
             self._announced_waiting += 1
         return actions + self._pump(now_ms)
 
+    def expect(self, heads: Iterable[Head]) -> None:
+        """Origins whose missing commits come from the parent: that it has more of them than we have is as it should."""
+        self._expected = frozenset(head.origin for head in heads)
+
+    def want(self, heads: Iterable[Head], now_ms: int) -> list[ChildAction]:
+        """Ask the parent for what follows these heads, once a session for each origin."""
+        if self.state is not ChildState.STREAMING:
+            return []
+        new = [head for head in heads if head.origin not in self._wanted]
+        if new:
+            self._sent_ms = now_ms
+        self._wanted |= {head.origin: _Wish(head) for head in new}
+        return [Send(Want(head)) for head in new]
+
+    def taken(self, batch: BatchNumber, now_ms: int) -> list[ChildAction]:
+        """A batch of the parent is on our disk. What the parent gave it need not be given: an origin that was taken
+        over goes on from there.
+        """
+        header = self._taking.pop(batch)
+        if self.state is ChildState.CLOSED:
+            return []
+        cursor = self._sending.cursors.get(header.origin)
+        if cursor is not None and (cursor.sent is None or cursor.sent.seq < header.seq):
+            cursor.sent = header.head
+            self._sending.advanced(header.head)
+        self._sent_ms = now_ms
+        return [Send(Taken(batch, header.head)), *self._pump(now_ms)]
+
+    def not_taken(self, batch: BatchNumber, code: str, detail: str) -> list[ChildAction]:
+        """What the parent sent is refused: nothing more is taken from it before somebody has looked."""
+        header = self._taking.pop(batch)
+        if self.state is ChildState.CLOSED:
+            return []
+        return [Alarm(code, header.origin, detail), *self._finish(code, detail)]
+
     def tick(self, now_ms: int) -> list[ChildAction]:
         """Deadlines and heartbeats; ``now_ms`` is monotonic."""
         if self.state in (ChildState.NEW, ChildState.CLOSED):
@@ -199,7 +225,7 @@ class ChildSession:
         if opening and now_ms - self._started_ms > limits.HELLO_TIMEOUT_MS:
             return self._close("hello_timeout", "the parent did not answer")
         if (
-            self._flights or self._drained_waiting or self.state is ChildState.FINISHING
+            self._sending.under_way or self._drained_waiting or self.state is ChildState.FINISHING
         ) and silence > limits.ACK_TIMEOUT_MS:
             return self._close("ack_timeout", "the parent did not acknowledge what was sent")
         if silence > limits.IDLE_TIMEOUT_MS:
@@ -226,19 +252,21 @@ class ChildSession:
         """Everything known here is with the parent, halted origins aside."""
         return (
             self.state in (ChildState.STREAMING, ChildState.FINISHING)
-            and not self._flights
-            and self._loading is None
+            and self._sending.idle
             and not self._announced_waiting
-            and not any(cursor.pending for cursor in self._cursors.values())
         )
+
+    @property
+    def _satisfied(self) -> bool:
+        """Everything that was wanted is here."""
+        return not self._taking and all(wish.fulfilled for wish in self._wanted.values())
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _add(self, own: Iterable[Head], relayed: Iterable[Head]) -> None:
         for heads, is_own in ((own, True), (relayed, False)):
             for head in heads:
-                self._cursors[head.origin] = _Cursor(head, is_own)
-                self._turn.append(head.origin)
+                self._sending.add(head, own=is_own)
 
     def _welcomed(self, message: Welcome) -> list[ChildAction]:
         self.parent = message
@@ -260,9 +288,11 @@ class ChildSession:
         return []
 
     def _heads(self, message: Heads) -> list[ChildAction]:
-        if len(self._parent_heads) + len(message.relayed) + len(message.own) > limits.HEADS_MAX:
+        if message.own:
+            return self._offered(message)
+        if len(self._parent_heads) + len(message.relayed) > limits.HEADS_MAX:
             return self._finish("oversized", "the parent names too many origins")
-        self._parent_heads += [*message.own, *message.relayed]
+        self._parent_heads += message.relayed
         if not message.last:
             return []
         if self.state is ChildState.WELCOMED:
@@ -273,8 +303,34 @@ class ChildSession:
             return self._finish("out_of_turn", "the parent sent heads that nobody asked for")
         return [Locate(tuple(self._parent_heads))]
 
-    def _place(self, head: Head, hash_here: Hash | None) -> list[ChildAction]:
-        cursor = self._cursors.get(head.origin)
+    def _offered(self, message: Heads) -> list[ChildAction]:
+        """How far the parent has what we wanted."""
+        for head in message.own:
+            wish = self._wanted.get(head.origin)
+            if wish is None or message.relayed:
+                return self._finish("out_of_turn", "the parent offers an origin that nobody wanted")
+            wish.offered = head
+        return self._pump(self._received_ms)
+
+    def _frame(self, frame: BatchFrame) -> list[ChildAction]:
+        try:
+            complete = self._assembly.add(frame)
+        except FrameRefused as error:
+            return self._finish(error.code, error.message)
+        if complete is None:
+            return []
+        header, payload = complete
+        wish = self._wanted.get(header.origin)
+        if wish is None or header.previous != wish.have:
+            return self._finish("out_of_turn", "the parent sent a batch that does not follow what was wanted")
+        if len(self._taking) >= limits.WINDOW_BATCHES_MAX:
+            return self._finish("window", f"more than {limits.WINDOW_BATCHES_MAX} batches are not yet taken")
+        wish.have = header.head
+        self._taking[frame.batch] = header
+        return [TakeDown(frame.batch, header, payload)]
+
+    def _place(self, head: Head, hash_here: Hash | None, now_ms: int) -> list[ChildAction]:
+        cursor = self._sending.cursors.get(head.origin)
         if cursor is None:
             return [
                 Alarm(
@@ -290,31 +346,30 @@ class ChildSession:
             if head.seq:
                 actions.append(KeepAcknowledged(head, 0))
             return actions
+        if relation is Relation.RELAY_BEHIND or (relation is Relation.RESTORED and head.origin in self._expected):
+            return self.want((cursor.local,), now_ms)
         cursor.halted = True
         return [Halt(head.origin, relation.value, EXPLANATIONS[relation])]
 
     def _acknowledged(self, message: Acknowledge, now_ms: int) -> list[ChildAction]:
-        if not self._flights or (self._flights[0].batch, self._flights[0].head) != (message.batch, message.head):
+        if not self._sending.answered(message.batch, message.head.origin, message.head):
             return self._finish(
                 "out_of_turn", f"the parent acknowledged batch {message.batch}, which is not the oldest one under way"
             )
-        self._flights.popleft()
-        return [KeepAcknowledged(message.head, message.quarantined), *self._pump(now_ms)]
+        keep = KeepAcknowledged(message.head, message.quarantined, message.receipt_at_ms, message.receipt)
+        return [keep, *self._pump(now_ms)]
 
     def _refused(self, message: Refuse, now_ms: int) -> list[ChildAction]:
-        if message.batch is not None:
-            if (
-                not self._flights
-                or self._flights[0].batch != message.batch
-                or self._flights[0].head.origin != message.origin
-            ):
-                return self._finish(
-                    "out_of_turn", f"the parent refused batch {message.batch}, which is not the oldest one under way"
-                )
-            self._flights.popleft()
-        cursor = self._cursors.get(message.origin)
-        if cursor is None:
+        if message.batch is not None and not self._sending.answered(message.batch, message.origin):
+            return self._finish(
+                "out_of_turn", f"the parent refused batch {message.batch}, which is not the oldest one under way"
+            )
+        cursor = self._sending.cursors.get(message.origin)
+        if cursor is None and message.origin not in self._wanted:
             return self._finish("out_of_turn", "the parent refused an origin that it was not offered")
+        if message.batch is None and self._wanted.pop(message.origin, None) is not None:
+            return [Alarm(message.code, message.origin, message.detail), *self._pump(now_ms)]
+        assert cursor is not None
         if cursor.halted:
             return self._pump(now_ms)
         cursor.halted = True
@@ -323,29 +378,20 @@ class ChildSession:
     def _ticket(self, message: Ticket) -> list[ChildAction]:
         self._drained_waiting = False
         actions: list[ChildAction] = [KeepTicket(message.ticket), Send(TicketStored(message.ticket))]
-        if not self.follow and self.drained and self.state is ChildState.STREAMING:
+        if not self.follow and self.drained and self._satisfied and self.state is ChildState.STREAMING:
             self.state = ChildState.FINISHING
             actions.append(Send(Finish("done", "")))
         return actions
 
     def _pump(self, now_ms: int) -> list[ChildAction]:
         """Ask for the next batch, if the window has room; say Drained when nothing is left."""
-        if self.state is not ChildState.STREAMING or self._loading is not None:
+        if self.state is not ChildState.STREAMING or self._sending.loading:
             return []
-        in_flight = sum(flight.size for flight in self._flights)
-        if len(self._flights) < limits.WINDOW_BATCHES_MAX and in_flight < limits.WINDOW_BYTES_MAX:
-            for _ in range(len(self._turn)):
-                origin = self._turn[0]
-                self._turn.rotate(-1)
-                cursor = self._cursors[origin]
-                if cursor.pending:
-                    assert cursor.sent is not None
-                    self._loading = origin
-                    return [Load(cursor.sent)]
-        return self._drain(now_ms)
+        previous = self._sending.next()
+        return self._drain(now_ms) if previous is None else [Load(previous)]
 
     def _drain(self, now_ms: int) -> list[ChildAction]:
-        if not self.drained or self._drained_waiting:
+        if not self.drained or self._drained_waiting or not (self.follow or self._satisfied):
             return []
         if self.follow and self._drained_ms is not None:
             early = now_ms - self._drained_ms < limits.TICKET_INTERVAL_MS

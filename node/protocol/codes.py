@@ -16,6 +16,8 @@ CODES: Final = frozenset(
         *("hello_timeout", "ack_timeout", "idle_timeout", "too_many_frames", "window"),
         *("out_of_turn", "malformed", "oversized", "bomb", "protocol_version", "parent_older", "schema_newer"),
         *("foreign", "gap", "wrong_chain", "owned_here", "not_enrolled", "halted"),
+        *("unsigned", "wrong_signature", "not_holder", "retired", "forbidden"),
+        *("identity", "revoked", "expired", "second_incarnation"),
         *("restored", "fork", "relay_behind", "diverged", "log_missing", "stale_ticket", "origin_unknown_here"),
     }
 )

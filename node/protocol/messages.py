@@ -89,18 +89,23 @@ class BatchFrame:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
-    """Everything up to ``head`` is on the parent's disk. ``applied`` + ``quarantined`` = the batch's commits."""
+    """Everything up to ``head`` is on the parent's disk. ``applied`` + ``quarantined`` = the batch's commits.
+
+    ``receipt`` is the parent's signature over that, with its time; empty if it gives none.
+    """
 
     batch: BatchNumber
     head: Head
     applied: int
     quarantined: int
+    receipt_at_ms: int = 0
+    receipt: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """The parent takes nothing more of this origin in this session. ``batch`` is None if it was refused before any
-    batch.
+    """The parent takes nothing more of this origin in this session, or gives nothing of it. ``batch`` is None if no
+    batch is meant.
     """
 
     origin: OriginId
@@ -126,7 +131,25 @@ class TicketStored:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """The sender lives."""
+    """The sender lives. A ``probe`` other than 0 is sent back as ``answer``."""
+
+    probe: int = 0
+    answer: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Send what comes after ``have``, and go on with what is new until the session ends."""
+
+    have: Head
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The child has a batch of the parent on its disk, up to ``head``."""
+
+    batch: BatchNumber
+    head: Head
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +160,6 @@ class Finish:
     detail: str
 
 
-ChildMessage = Hello | Heads | BatchFrame | Drained | TicketStored | Heartbeat | Finish
-ParentMessage = Welcome | Heads | Acknowledge | Refuse | Ticket | Heartbeat | Finish
+ChildMessage = Hello | Heads | BatchFrame | Drained | TicketStored | Heartbeat | Want | Taken | Finish
+ParentMessage = Welcome | Heads | Acknowledge | Refuse | Ticket | Heartbeat | BatchFrame | Finish
 Message = ChildMessage | ParentMessage

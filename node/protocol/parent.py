@@ -12,7 +12,18 @@ from node import limits
 from node.chain import Head
 from node.errors import FrameRefused
 from node.ids import NodeId, OriginId
-from node.protocol.actions import Alarm, Apply, Close, ConfirmTicket, LookUp, MintTicket, ParentAction, Send
+from node.protocol.actions import (
+    Alarm,
+    Apply,
+    Close,
+    ConfirmTicket,
+    LoadDown,
+    LookUp,
+    MintTicket,
+    Offer,
+    ParentAction,
+    Send,
+)
 from node.protocol.assembly import Assembly
 from node.protocol.child import pieces
 from node.protocol.messages import (
@@ -29,10 +40,13 @@ from node.protocol.messages import (
     Heartbeat,
     Hello,
     Refuse,
+    Taken,
     Ticket,
     TicketStored,
+    Want,
     Welcome,
 )
+from node.protocol.sending import Sending
 from node.protocol.transitions import ParentState, parent_takes
 
 
@@ -59,6 +73,10 @@ class ParentSession:
         self._refused: dict[OriginId, Refuse] = {}
         self._under_way: dict[BatchNumber, BatchHeader] = {}
         self._bytes_under_way = 0
+        self._sending = Sending()
+        self._offering: set[OriginId] = set()
+        self._probe = 0
+        self._answer = 0
         self._started_ms = self._received_ms = self._sent_ms = now_ms
         self._second_ms = now_ms
         self._frames_this_second = 0
@@ -89,8 +107,13 @@ class ParentSession:
                 return self._drained()
             case TicketStored():
                 return [ConfirmTicket(message.ticket)]
+            case Want():
+                return self._want(message)
+            case Taken():
+                return self._taken(message)
             case Heartbeat():
-                return []
+                self._answer = max(self._answer, message.answer)
+                return [Send(Heartbeat(answer=message.probe))] if message.probe else []
             case Finish():
                 self.state = ParentState.CLOSED
                 return [
@@ -124,13 +147,16 @@ class ParentSession:
             actions.append(Send(refusal))
         return actions
 
-    def applied(self, batch: BatchNumber, quarantined: int, now_ms: int) -> list[ParentAction]:
+    def applied(
+        self, batch: BatchNumber, quarantined: int, now_ms: int, *, receipt_at_ms: int = 0, receipt: bytes = b""
+    ) -> list[ParentAction]:
         """The batch is on our disk; ``quarantined`` of its commits are stored and not applied."""
         header = self._answered(batch)
         if self.state is ParentState.CLOSED:
             return []
         self._sent_ms = now_ms
-        return [Send(Acknowledge(batch, header.head, header.commits - quarantined, quarantined))]
+        applied = header.commits - quarantined
+        return [Send(Acknowledge(batch, header.head, applied, quarantined, receipt_at_ms, receipt))]
 
     def refused(self, batch: BatchNumber, code: str, detail: str, now_ms: int) -> list[ParentAction]:
         """The batch was not stored; its origin is not taken any more in this session."""
@@ -148,6 +174,49 @@ class ParentSession:
         self._sent_ms = now_ms
         return [Send(Ticket(ticket))]
 
+    def offered(self, have: Head, ours: Head | None, code: str, detail: str, now_ms: int) -> list[ParentAction]:
+        """The answer to ``Offer``: our head, if the child may have the origin and is on our chain; else why not."""
+        self._offering.discard(have.origin)
+        if self.state is not ParentState.STREAMING:
+            return []
+        self._sent_ms = now_ms
+        if ours is None:
+            return [Send(Refuse(have.origin, code, detail, None))]
+        self._sending.add(ours, sent=have)
+        return [Send(Heads((ours,), (), last=True)), *self._pump()]
+
+    def loaded(self, header: BatchHeader | None, payload: bytes, now_ms: int) -> list[ParentAction]:
+        """The answer to ``LoadDown``; None if the log has nothing there: nothing more of the origin in this session."""
+        if self.state is not ParentState.STREAMING:
+            return []
+        if header is None:
+            origin = self._sending.nothing_there()
+            assert origin is not None
+            refusal = Refuse(origin, "log_missing", "the log has no commits where the child needs them", None)
+            return [Send(refusal), *self._pump()]
+        self._sent_ms = now_ms
+        return [*(Send(frame) for frame in self._sending.loaded(header, payload)), *self._pump()]
+
+    @property
+    def wanted(self) -> tuple[OriginId, ...]:
+        """What this child is given as it comes."""
+        return tuple(self._sending.cursors)
+
+    def advanced(self, head: Head) -> list[ParentAction]:
+        """We have more of an origin that the child wanted."""
+        if self.state is not ParentState.STREAMING or not self._sending.advanced(head):
+            return []
+        return self._pump()
+
+    def probe(self, now_ms: int) -> tuple[int, list[ParentAction]]:
+        """Ask whether the other end lives; ``has_answered`` tells for the number that is returned."""
+        self._probe += 1
+        self._sent_ms = now_ms
+        return self._probe, [] if self.state is ParentState.CLOSED else [Send(Heartbeat(probe=self._probe))]
+
+    def has_answered(self, probe: int) -> bool:
+        return self._answer >= probe
+
     def violated(self, code: str, detail: str) -> list[ParentAction]:
         """The transport met something that is no message of ours."""
         return [] if self.state is ParentState.CLOSED else self._finish(code, detail)
@@ -160,6 +229,8 @@ class ParentSession:
             return self._finish("hello_timeout", "no complete Hello came in time")
         if now_ms - self._received_ms > limits.IDLE_TIMEOUT_MS:
             return self._finish("idle_timeout", "nothing was heard from the child")
+        if self._sending.under_way and now_ms - self._received_ms > limits.ACK_TIMEOUT_MS:
+            return self._finish("ack_timeout", "the child did not take what was sent")
         interval = (
             limits.BUSY_HEARTBEAT_INTERVAL_MS if self._under_way or self._looking_up else limits.HEARTBEAT_INTERVAL_MS
         )
@@ -179,6 +250,26 @@ class ParentSession:
             self._second_ms, self._frames_this_second = now_ms, 0
         self._frames_this_second += 1
         return self._frames_this_second > limits.FRAMES_PER_SECOND_MAX
+
+    def _want(self, message: Want) -> list[ParentAction]:
+        origin = message.have.origin
+        if origin in self._offering or origin in self._sending.cursors:
+            return self._finish("out_of_turn", "an origin was wanted twice in one session")
+        if len(self._offering) + len(self._sending.cursors) >= limits.WANTS_MAX:
+            return self._finish("oversized", f"more than {limits.WANTS_MAX} origins were wanted in one session")
+        self._offering.add(origin)
+        return [Offer(message.have)]
+
+    def _taken(self, message: Taken) -> list[ParentAction]:
+        if not self._sending.answered(message.batch, message.head.origin, message.head):
+            return self._finish(
+                "out_of_turn", f"the child has taken batch {message.batch}, which is not the oldest one under way"
+            )
+        return self._pump()
+
+    def _pump(self) -> list[ParentAction]:
+        previous = self._sending.next()
+        return [] if previous is None else [LoadDown(previous)]
 
     def _hello(self, message: Hello) -> list[ParentAction]:
         self.child = message

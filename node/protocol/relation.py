@@ -14,7 +14,7 @@ class Relation(enum.Enum):
     RESUME = "resume"
     RESTORED = "restored"  # own, and the parent is ahead on our chain or beyond it: we come from an older copy
     FORK = "fork"  # own, and the parent's head is not on our chain
-    RELAY_BEHIND = "relay_behind"  # relayed, and the parent has more than we have
+    RELAY_BEHIND = "relay_behind"  # relayed, and the parent has more than we have: what is missing comes from there
     DIVERGED = "diverged"  # relayed, and the parent's head is not on our chain
 
 
@@ -33,6 +33,5 @@ EXPLANATIONS = {
         "the parent has commits of this origin that are missing here: this store comes from an older copy"
     ),
     Relation.FORK: "the parent has other commits at the same place: this store was restored and then written to",
-    Relation.RELAY_BEHIND: "the parent has more of this relayed origin than we have",
     Relation.DIVERGED: "the parent's copy of this relayed origin has another history than ours",
 }

@@ -21,8 +21,10 @@ from node.protocol.messages import (
     Message,
     ParentMessage,
     Refuse,
+    Taken,
     Ticket,
     TicketStored,
+    Want,
     Welcome,
 )
 
@@ -50,8 +52,8 @@ CHILD_TAKES: Final[dict[ChildState, frozenset[type[ParentMessage]]]] = {
     ChildState.GREETED: frozenset({Welcome, Heartbeat, Finish}),
     ChildState.WELCOMED: frozenset({Heads, Heartbeat, Finish}),
     ChildState.LOCATING: frozenset({Heartbeat, Finish}),
-    ChildState.STREAMING: frozenset({Heads, Acknowledge, Refuse, Ticket, Heartbeat, Finish}),
-    ChildState.FINISHING: frozenset({Heads, Acknowledge, Refuse, Ticket, Heartbeat, Finish}),
+    ChildState.STREAMING: frozenset({Heads, Acknowledge, Refuse, Ticket, BatchFrame, Heartbeat, Finish}),
+    ChildState.FINISHING: frozenset({Heads, Acknowledge, Refuse, Ticket, BatchFrame, Heartbeat, Finish}),
     ChildState.CLOSED: frozenset(),
 }
 
@@ -59,7 +61,7 @@ PARENT_TAKES: Final[dict[ParentState, frozenset[type[ChildMessage]]]] = {
     ParentState.NEW: frozenset({Hello, Finish}),
     ParentState.GREETED: frozenset({Heads, Heartbeat, Finish}),
     ParentState.LOOKING_UP: frozenset({Heartbeat, Finish}),
-    ParentState.STREAMING: frozenset({Heads, BatchFrame, Drained, TicketStored, Heartbeat, Finish}),
+    ParentState.STREAMING: frozenset({Heads, BatchFrame, Drained, TicketStored, Want, Taken, Heartbeat, Finish}),
     ParentState.CLOSED: frozenset(),
 }
 

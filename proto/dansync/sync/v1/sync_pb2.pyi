@@ -21,7 +21,7 @@ TICKET_VERDICT_PREVIOUS: TicketVerdict
 TICKET_VERDICT_STALE: TicketVerdict
 
 class SyncRequest(_message.Message):
-    __slots__ = ("hello", "heads", "batch", "drained", "heartbeat", "finish", "ticket_stored")
+    __slots__ = ("hello", "heads", "batch", "drained", "heartbeat", "finish", "ticket_stored", "want", "taken")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     HEADS_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
@@ -29,6 +29,8 @@ class SyncRequest(_message.Message):
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     FINISH_FIELD_NUMBER: _ClassVar[int]
     TICKET_STORED_FIELD_NUMBER: _ClassVar[int]
+    WANT_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     heads: Heads
     batch: BatchFrame
@@ -36,10 +38,12 @@ class SyncRequest(_message.Message):
     heartbeat: Heartbeat
     finish: Finish
     ticket_stored: TicketStored
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., heads: _Optional[_Union[Heads, _Mapping]] = ..., batch: _Optional[_Union[BatchFrame, _Mapping]] = ..., drained: _Optional[_Union[Drained, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., ticket_stored: _Optional[_Union[TicketStored, _Mapping]] = ...) -> None: ...
+    want: Want
+    taken: Taken
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., heads: _Optional[_Union[Heads, _Mapping]] = ..., batch: _Optional[_Union[BatchFrame, _Mapping]] = ..., drained: _Optional[_Union[Drained, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., ticket_stored: _Optional[_Union[TicketStored, _Mapping]] = ..., want: _Optional[_Union[Want, _Mapping]] = ..., taken: _Optional[_Union[Taken, _Mapping]] = ...) -> None: ...
 
 class SyncResponse(_message.Message):
-    __slots__ = ("welcome", "heads", "acknowledge", "refuse", "ticket", "heartbeat", "finish")
+    __slots__ = ("welcome", "heads", "acknowledge", "refuse", "ticket", "heartbeat", "finish", "batch")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     HEADS_FIELD_NUMBER: _ClassVar[int]
     ACKNOWLEDGE_FIELD_NUMBER: _ClassVar[int]
@@ -47,6 +51,7 @@ class SyncResponse(_message.Message):
     TICKET_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     FINISH_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     heads: Heads
     acknowledge: Acknowledge
@@ -54,7 +59,8 @@ class SyncResponse(_message.Message):
     ticket: Ticket
     heartbeat: Heartbeat
     finish: Finish
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., heads: _Optional[_Union[Heads, _Mapping]] = ..., acknowledge: _Optional[_Union[Acknowledge, _Mapping]] = ..., refuse: _Optional[_Union[Refuse, _Mapping]] = ..., ticket: _Optional[_Union[Ticket, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ...) -> None: ...
+    batch: BatchFrame
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., heads: _Optional[_Union[Heads, _Mapping]] = ..., acknowledge: _Optional[_Union[Acknowledge, _Mapping]] = ..., refuse: _Optional[_Union[Refuse, _Mapping]] = ..., ticket: _Optional[_Union[Ticket, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., batch: _Optional[_Union[BatchFrame, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("protocol_version_min", "protocol_version_max", "schema_version", "node_id", "incarnation", "reference_hash", "ticket", "unit", "release")
@@ -195,16 +201,20 @@ class BatchBody(_message.Message):
     def __init__(self, words: _Optional[_Iterable[str]] = ..., schema_version: _Optional[_Iterable[int]] = ..., recorded_at_step: _Optional[_Iterable[int]] = ..., author: _Optional[_Iterable[int]] = ..., kind: _Optional[_Iterable[int]] = ..., tag: _Optional[_Iterable[int]] = ..., changeset_bytes: _Optional[_Iterable[int]] = ..., changesets: _Optional[bytes] = ...) -> None: ...
 
 class Acknowledge(_message.Message):
-    __slots__ = ("batch", "head", "applied", "quarantined")
+    __slots__ = ("batch", "head", "applied", "quarantined", "receipt_at_ms", "receipt")
     BATCH_FIELD_NUMBER: _ClassVar[int]
     HEAD_FIELD_NUMBER: _ClassVar[int]
     APPLIED_FIELD_NUMBER: _ClassVar[int]
     QUARANTINED_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
     batch: int
     head: Head
     applied: int
     quarantined: int
-    def __init__(self, batch: _Optional[int] = ..., head: _Optional[_Union[Head, _Mapping]] = ..., applied: _Optional[int] = ..., quarantined: _Optional[int] = ...) -> None: ...
+    receipt_at_ms: int
+    receipt: bytes
+    def __init__(self, batch: _Optional[int] = ..., head: _Optional[_Union[Head, _Mapping]] = ..., applied: _Optional[int] = ..., quarantined: _Optional[int] = ..., receipt_at_ms: _Optional[int] = ..., receipt: _Optional[bytes] = ...) -> None: ...
 
 class Refuse(_message.Message):
     __slots__ = ("origin", "code", "detail", "batch")
@@ -235,8 +245,26 @@ class TicketStored(_message.Message):
     def __init__(self, ticket: _Optional[bytes] = ...) -> None: ...
 
 class Heartbeat(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("probe", "answer")
+    PROBE_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    probe: int
+    answer: int
+    def __init__(self, probe: _Optional[int] = ..., answer: _Optional[int] = ...) -> None: ...
+
+class Want(_message.Message):
+    __slots__ = ("have",)
+    HAVE_FIELD_NUMBER: _ClassVar[int]
+    have: Head
+    def __init__(self, have: _Optional[_Union[Head, _Mapping]] = ...) -> None: ...
+
+class Taken(_message.Message):
+    __slots__ = ("batch", "head")
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    HEAD_FIELD_NUMBER: _ClassVar[int]
+    batch: int
+    head: Head
+    def __init__(self, batch: _Optional[int] = ..., head: _Optional[_Union[Head, _Mapping]] = ...) -> None: ...
 
 class Finish(_message.Message):
     __slots__ = ("code", "detail")
