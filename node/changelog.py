@@ -84,14 +84,19 @@ def store_commits(connection: apsw.Connection, commits: Iterable[Commit], receiv
 
 
 _UPSERT_HEAD = (
-    "INSERT INTO origin_head (origin, seq, hash, own, via, recorded_at, received_at) VALUES (?,?,?,?,?,?,?) "
+    "INSERT INTO origin_head (origin, seq, hash, own, via, flow, recorded_at, received_at) VALUES (?,?,?,?,?,?,?,?) "
     "ON CONFLICT (origin) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, "
+    "via = iif(excluded.via <> '' AND own = 0 AND excluded.flow = '', excluded.via, via), "
     "recorded_at = excluded.recorded_at, received_at = excluded.received_at"
 )
 
 
-def advance_head(connection: apsw.Connection, commit: Commit, *, own: bool, via: str, received_at: int) -> None:
-    """Make ``commit`` the head of its origin; ``own`` and ``via`` count only when the origin is new here."""
+def advance_head(
+    connection: apsw.Connection, commit: Commit, *, own: bool, via: str, received_at: int, flow: str = ""
+) -> None:
+    """Make ``commit`` the head of its origin. ``own`` and ``flow`` count only when the origin is new here; ``via`` is
+    the child that brought it last.
+    """
     connection.execute(
-        _UPSERT_HEAD, (commit.origin, commit.seq, commit.hash, int(own), via, commit.recorded_at, received_at)
+        _UPSERT_HEAD, (commit.origin, commit.seq, commit.hash, int(own), via, flow, commit.recorded_at, received_at)
     )

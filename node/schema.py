@@ -202,6 +202,7 @@ registered_origin = _captured(
 holding = _captured(
     "holding",  # from this commit on, only this node may extend the subject; the newest one counts
     _blob("subject"),
+    _integer("number"),  # 0, 1, 2 ... of the subject, in the order of the authority's acts; ids have no order
     _text("node_id"),
     _integer("from_seq"),  # the last commit before the holding
     _blob("from_hash"),
@@ -260,7 +261,9 @@ acknowledged = _local(
     sa.Column("hash", sa.LargeBinary, nullable=False),
     sa.Column("quarantined", sa.Integer, nullable=False),
     sa.Column("acknowledged_at", sa.Integer, nullable=False),
-    _integer("receipt_at_ms"),  # when the parent signed for everything up to seq
+    _integer("receipt_seq"),  # up to where the parent has signed that it has everything
+    _blob("receipt_hash"),
+    _integer("receipt_at_ms"),  # when it did
     _blob("receipt"),  # its signature; x'' if it gave none
 )
 

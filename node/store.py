@@ -24,6 +24,7 @@ from node.clock import Clock
 from node.database import Database, Mode, explained, open_database
 from node.digest import OriginDigest, origin_digest
 from node.errors import StoreDamaged, StoreError, UsageError
+from node.holding import require_holder
 from node.ids import GENESIS_HASH, ID_BYTES, Hash, Incarnation, Minter, NodeId, OriginId, RowId, Seq, id_text
 from node.schema import acknowledged, alarm, meta, origin_head, origin_profile, quarantine, sql
 from node.witness import DiskWitnessFile, Missing, Witness, WitnessFile
@@ -81,6 +82,7 @@ class Alarm:
 
 
 _META_REFERENCE: Final = "reference_origin"
+_META_AUTHORITY: Final = "authority_key"
 _SELECT_META = sql(sa.select(meta.c.value).where(meta.c.key == sa.bindparam("key")))
 _UPSERT_META = (
     "INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
@@ -199,13 +201,13 @@ class Store:
             self._set_meta("node_id", profile.node_id.encode())
             self._set_meta("incarnation", self.minter.incarnation(now))
             commit = self._begin_origin(profile, now)
-        self._witness(commit)
+        self._witness(commit.head)
 
     def begin_origin(self, profile: Profile) -> OriginId:
         """One more origin that this node owns, described by its first commit."""
         with self.database.transaction():
             commit = self._begin_origin(profile, self.clock.wall_ms())
-        self._witness(commit)
+        self._witness(commit.head)
         return commit.origin
 
     def _begin_origin(self, profile: Profile, now: int) -> Commit:
@@ -298,6 +300,18 @@ class Store:
             )
         return own[0]
 
+    def own_origin_of(self, node_id: NodeId) -> OriginId:
+        """The register that ``node_id`` began, among those that this node owns."""
+        profiles = self.profiles()
+        for origin in self.own_origins():
+            profile = profiles.get(origin)
+            if profile is not None and (profile.node_id, profile.purpose) == (node_id, PURPOSE_REGISTER):
+                return origin
+        raise StoreDamaged(
+            f"The store {self.database.path} has no register of node {node_id}.",
+            hint="Put the store of this node back, or restore the node from its parent.",
+        )
+
     def own_origins(self) -> tuple[OriginId, ...]:
         return tuple(state.head.origin for state in self.states() if state.own)
 
@@ -308,10 +322,29 @@ class Store:
         value = self._meta(_META_REFERENCE)
         return None if value is None else OriginId(value)
 
-    def set_reference_origin(self, origin: OriginId) -> None:
+    def authority_key(self) -> bytes | None:
+        """The public key whose signature makes reference data; None before the node is enrolled."""
+        return self._meta(_META_AUTHORITY)
+
+    def trust(self, reference_origin: OriginId, authority_key: bytes) -> None:
         """Whose word on units, nodes and holdings counts here; known from the authority's certificate."""
         with self.database.transaction():
-            self._set_meta(_META_REFERENCE, origin)
+            self._set_meta(_META_REFERENCE, reference_origin)
+            self._set_meta(_META_AUTHORITY, authority_key)
+
+    def adopt(self, origin: OriginId, *, own: bool, via: str) -> None:
+        """Expect an origin whose commits will come from the parent: this node has taken it over, or relays it now."""
+        with self.database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO origin_head (origin, seq, hash, own, via) VALUES (?, 0, ?, ?, ?) "
+                "ON CONFLICT (origin) DO UPDATE SET own = excluded.own, via = excluded.via",
+                (origin, GENESIS_HASH, int(own), via),
+            )
+
+    def saw_own(self, head: Head) -> None:
+        """Commits of an own origin came back from the parent: the witness knows them too."""
+        if head.origin in self.own_origins():
+            self._witness(head)
 
     def profiles(self) -> dict[OriginId, Profile]:
         """What every origin known here says of itself."""
@@ -339,13 +372,17 @@ class Store:
         with captured_transaction(
             self.database, which, author=author, kind=kind, tag=tag, recorded_at=recorded_at
         ) as capture:
+            reference = self.reference_origin()
+            if reference is not None:
+                head = changelog.head_of(capture.connection, which)
+                require_holder(capture.connection, reference, self.node_id, head)
             yield capture
         if capture.commit is not None:
-            self._witness(capture.commit)
+            self._witness(capture.commit.head)
 
-    def _witness(self, commit: Commit) -> None:
+    def _witness(self, head: Head) -> None:
         try:
-            self.witness.record(commit.head)
+            self.witness.record(head)
         except OSError:
             self.witness_failures += 1  # the commit stands; the witness may lag
 

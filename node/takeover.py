@@ -1,0 +1,62 @@
+"""Taking over an origin: what the reference data says of holdings, and what this node does about it.
+
+A holding that names this node, or a node below it, for an origin that another node wrote before, makes this node expect
+the origin; its earlier commits come from the parent. Until they are here, nobody writes. A node that held the origin
+before keeps what it has and writes no more: what it had not sent is kept for healing (``node.holding`` refuses).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from node.chain import Head
+from node.ids import NodeId, OriginId
+from node.reference import Reference
+from node.store import OriginState, Store
+
+
+def prepare(store: Store, reference: Reference) -> bool:
+    """Expect the origins that were handed to this node or to one below it. True if there are new ones."""
+    node_id = store.node_id
+    states = {state.head.origin: state for state in store.states()}
+    new = False
+    for holding in reference.current_holdings():
+        if holding.from_seq == 0 or not holding.node_id:
+            continue  # it comes up by itself, or nobody writes it any more
+        state = states.get(holding.subject)
+        if holding.node_id == node_id:
+            if state is None or not state.own:
+                store.adopt(holding.subject, own=True, via="")
+                new = True
+        else:
+            hop = reference.next_hop(node_id, holding.node_id)
+            if hop is not None and state is None:
+                store.adopt(holding.subject, own=False, via=hop)
+                new = True
+    return new
+
+
+def unfinished(store: Store, reference: Reference) -> tuple[Head, ...]:
+    """What was taken over, here or below, and is not all here yet: how far it is."""
+    node_id = store.node_id
+    heads = {state.head.origin: state.head for state in store.states()}
+    return tuple(
+        heads[holding.subject]
+        for holding in reference.current_holdings()
+        if holding.subject in heads
+        and heads[holding.subject].seq < holding.from_seq
+        and (holding.node_id == node_id or reference.next_hop(node_id, holding.node_id) is not None)
+    )
+
+
+def missing_origins(
+    reference: Reference, here: NodeId, states: Sequence[OriginState]
+) -> tuple[tuple[OriginId, NodeId], ...]:
+    """Registered origins of nodes below ``here`` of which nothing has come yet; the child that should bring each."""
+    known = {state.head.origin for state in states if state.head.seq}
+    found: list[tuple[OriginId, NodeId]] = []
+    for holding in reference.current_holdings():
+        hop = reference.next_hop(here, holding.node_id) if holding.node_id else None
+        if hop is not None and holding.subject not in known:
+            found.append((holding.subject, hop))
+    return tuple(found)
