@@ -18,10 +18,10 @@ from random import Random
 from typing import Literal, TypeVar
 
 from bench.rows import INSERT_PERSON, Row, insert_captured, new_store, persons, update_captured
-from hub.applier import Applied, GroupApplier, Work
 from hub.server import HubServer
 from hub.session import Hub
 from node import limits
+from node.applier import Applied, GroupApplier, Work
 from node.chain import Head
 from node.codec import encode_batch
 from node.database import open_database

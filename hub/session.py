@@ -12,15 +12,30 @@ from collections import deque
 from dataclasses import dataclass
 from typing import cast
 
-from hub.applier import Applied, GroupApplier, Refused, Work
 from node import limits, tickets
+from node.applier import Applied, GroupApplier, Refused, Work
 from node.chain import Head
-from node.ids import GENESIS_HASH, NodeId, Seq
-from node.protocol.actions import Alarm, Apply, Close, ConfirmTicket, LookUp, MintTicket, ParentAction, Send
+from node.identity.keys import NodeKey
+from node.identity.statements import receipt_statement
+from node.ids import GENESIS_HASH, NodeId, OriginId, Seq
+from node.outgoing import next_batch
+from node.protocol.actions import (
+    Alarm,
+    Apply,
+    Close,
+    ConfirmTicket,
+    LoadDown,
+    LookUp,
+    MintTicket,
+    Offer,
+    ParentAction,
+    Send,
+)
 from node.protocol.messages import (
     PROTOCOL_VERSION_MAX,
     BatchNumber,
     ChildMessage,
+    Hello,
     Message,
     ParentMessage,
     Refuse,
@@ -28,6 +43,7 @@ from node.protocol.messages import (
     Welcome,
 )
 from node.protocol.parent import LookedUp, ParentSession
+from node.reference import Reference
 from node.schema import SCHEMA_VERSION
 from node.store import OriginState, Store
 from node.wire import decode_request, encode_response
@@ -38,6 +54,15 @@ class _Queued:
     endpoint: ParentEndpoint
     batch: BatchNumber
     work: Work
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end, as its certificate says; a message never does."""
+
+    node_id: NodeId
+    serial: str
+    not_after_ms: int
 
 
 @dataclass(slots=True)
@@ -51,15 +76,23 @@ class Counts:
 
 
 class Hub:
-    """What all sessions of one parent share: the store, the applier and the queue before it."""
+    """What all sessions of one parent share: the store, the reference data, the applier and the queue before it.
 
-    def __init__(self, store: Store, source: random.Random, release: str) -> None:
+    ``key`` signs receipts. ``sessions`` holds the open session of each child.
+    """
+
+    def __init__(self, store: Store, key: NodeKey, source: random.Random, release: str) -> None:
         self.store = store
+        self.key = key
         self.release = release
         self.source = source
+        self.reference = Reference(store)
+        self.sessions: dict[NodeId, ParentEndpoint] = {}
+        self.stirred: list[ParentEndpoint] = []
+        """Sessions that got something to do in the turn of another one; the server wakes them."""
         self.counts = Counts()
         self.refusals: dict[str, int] = {}
-        self._applier = GroupApplier(store)
+        self._applier = GroupApplier(store, self.reference)
         self._queue: deque[_Queued] = deque()
 
     def enqueue(self, endpoint: ParentEndpoint, batch: BatchNumber, work: Work) -> None:
@@ -69,6 +102,11 @@ class Hub:
     def queued(self) -> int:
         """Batches that wait to be applied."""
         return len(self._queue)
+
+    @property
+    def queued_origins(self) -> frozenset[OriginId]:
+        """Whose they are."""
+        return frozenset(item.work.header.origin for item in self._queue)
 
     def apply_group(self) -> list[Head]:
         """Apply the next group and put the answers into the endpoints' outboxes. Returns the heads that advanced.
@@ -106,8 +144,10 @@ class Hub:
 class ParentEndpoint:
     """One child's session. ``outbox`` fills with messages to send, in order; ``closed`` is set when it is over."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, peer: Peer) -> None:
         self._hub = hub
+        self.peer = peer
+        self._waiting: tuple[LookUp, ParentEndpoint, int, int] | None = None
         self.opened_ms = hub.store.clock.monotonic_ms()
         self.session = ParentSession(self.opened_ms)
         self.outbox: deque[Message] = deque()
@@ -118,6 +158,10 @@ class ParentEndpoint:
         return self.closed is not None
 
     def receive(self, message: ChildMessage) -> None:
+        if isinstance(message, Hello) and message.node_id != self.peer.node_id:
+            detail = f"the certificate is that of node {self.peer.node_id}, the greeting that of {message.node_id}"
+            self._perform(self.session.violated("identity", detail))
+            return
         self._perform(self.session.receive(message, self._now()))
 
     def receive_frame(self, frame: bytes) -> None:
@@ -128,13 +172,31 @@ class ParentEndpoint:
         return encode_response(cast("ParentMessage", message))
 
     def wake(self) -> None:
-        """Answers may lie in the outbox; nothing else to do."""
+        """Answers may lie in the outbox, and there may be more of what the child wanted."""
+        for origin in self.session.wanted:
+            self._perform(self.session.advanced(self._hub.store.head(origin)))
 
     def violated(self, code: str, detail: str) -> None:
         self._perform(self.session.violated(code, detail))
 
     def tick(self) -> None:
+        self._check_standing()
+        if self._waiting is not None:
+            self._perform(self._settle(*self._waiting))
         self._perform(self.session.tick(self._now()))
+
+    def _check_standing(self) -> None:
+        """A stream outlives its certificate and knows no revocation list: both are looked at here (RELIABILITY 0.7)."""
+        if self.closed is not None:
+            return
+        node_id, serial = self.peer.node_id, self.peer.serial
+        standing = self._hub.reference.standing(serial, node_id)
+        if standing == "revoked":
+            self.stop("revoked", f"node {node_id} was revoked")
+        elif standing == "unknown":
+            self.stop("not_enrolled", f"node {node_id} is not enrolled here, or not yet known here")
+        elif self._hub.store.clock.wall_ms() >= self.peer.not_after_ms:
+            self.stop("expired", f"the certificate of node {node_id} has expired")
 
     def stop(self, code: str, detail: str = "") -> None:
         self._perform(self.session.stop(code, detail))
@@ -142,7 +204,12 @@ class ParentEndpoint:
     def link_lost(self) -> None:
         """The stream ended without Finish."""
         if self.closed is None:
-            self.closed = Close("link_lost", "the stream ended without a word", clean=False)
+            self._over(Close("link_lost", "the stream ended without a word", clean=False))
+
+    def _over(self, close: Close) -> None:
+        self.closed = close
+        if self._hub.sessions.get(self.peer.node_id) is self:
+            del self._hub.sessions[self.peer.node_id]
 
     def give_up(self, code: str, detail: str) -> None:
         """Our own store failed: say so and end; nothing was acknowledged."""
@@ -150,7 +217,12 @@ class ParentEndpoint:
 
     def answered(self, batch: BatchNumber, outcome: Applied | Refused) -> None:
         if isinstance(outcome, Applied):
-            self._perform(self.session.applied(batch, outcome.quarantined, self._now()))
+            store, head = self._hub.store, outcome.head
+            at_ms = store.clock.wall_ms()
+            receipt = self._hub.key.sign(receipt_statement(store.node_id, head.origin, head.seq, head.hash, at_ms))
+            self._perform(
+                self.session.applied(batch, outcome.quarantined, self._now(), receipt_at_ms=at_ms, receipt=receipt)
+            )
         else:
             self._perform(self.session.refused(batch, outcome.code, outcome.detail, self._now()))
 
@@ -168,7 +240,13 @@ class ParentEndpoint:
                     assert self.session.node_id is not None
                     self._hub.enqueue(self, action.batch, Work(self.session.node_id, action.header, action.payload))
                 case LookUp():
-                    queue.extend(self.session.looked_up(self._look_up(action), self._now()))
+                    queue.extend(self._meet(action))
+                case Offer():
+                    queue.extend(self.session.offered(action.have, *self._offer(action.have), self._now()))
+                case LoadDown():
+                    batch = next_batch(self._hub.store, self._hub.reference, self._hub.key, action.previous)
+                    header, payload = batch or (None, b"")
+                    queue.extend(self.session.loaded(header, payload, self._now()))
                 case MintTicket():
                     queue.extend(self.session.minted(self._mint(), self._now()))
                 case ConfirmTicket():
@@ -177,12 +255,71 @@ class ParentEndpoint:
                 case Alarm():
                     self._hub.store.raise_alarm(action.code, action.origin, action.detail)
                 case Close():
-                    self.closed = action
+                    self._over(action)
 
     @property
     def _peer(self) -> NodeId:
-        assert self.session.node_id is not None
-        return self.session.node_id
+        return self.peer.node_id
+
+    # --- a second session of one node --------------------------------------------------------------------------------
+
+    def _meet(self, action: LookUp) -> list[ParentAction]:
+        """One node has one session. An older one is asked whether it lives: it may hang on a dead link, or it is a
+        second machine with the same identity (RELIABILITY F43).
+        """
+        older = self._hub.sessions.get(self.peer.node_id)
+        if not action.first or older is None or older is self or older.over:
+            return self._open(action)
+        now = self._now()
+        self._waiting = (action, older, older.ask(), now)
+        return []
+
+    def ask(self) -> int:
+        """Ask the other end for a sign of life; ``lives`` tells for the number that is returned."""
+        probe, actions = self.session.probe(self._now())
+        self._perform(actions)
+        self._hub.stirred.append(self)
+        return probe
+
+    def lives(self, probe: int) -> bool:
+        return self.session.has_answered(probe)
+
+    def _settle(self, action: LookUp, older: ParentEndpoint, probe: int, asked_ms: int) -> list[ParentAction]:
+        if older.lives(probe):
+            self._waiting = None
+            detail = f"two machines are connected as node {self.peer.node_id} at once: one is a copy of the other"
+            self._hub.store.raise_alarm("second_incarnation", None, detail)
+            return self.session.stop("second_incarnation", detail)
+        if older.over or self._now() - asked_ms > limits.PROBE_TIMEOUT_MS:
+            self._waiting = None
+            older.stop("superseded", "the same node has opened a newer session")
+            self._hub.stirred.append(older)
+            return self._open(action)
+        return []
+
+    def _open(self, action: LookUp) -> list[ParentAction]:
+        if action.first:
+            self._check_standing()
+            if self.closed is not None:
+                return []
+            self._hub.sessions[self.peer.node_id] = self
+        return self.session.looked_up(self._look_up(action), self._now())
+
+    # --- what the child may bring and have ---------------------------------------------------------------------------
+
+    def _offer(self, have: Head) -> tuple[Head | None, str, str]:
+        """Our head of an origin that the child wants, or why it cannot have it."""
+        store, reference = self._hub.store, self._hub.reference
+        ours = store.head(have.origin)
+        if have.origin != store.reference_origin():
+            objection = reference.objection(have.origin, self.peer.node_id)
+            if objection is not None:
+                return None, *objection
+        if have.seq > ours.seq:
+            return ours, "", ""  # there is nothing to give yet; more will come
+        if store.hash_at(have.origin, have.seq) != have.hash:
+            return None, "fork", "what the child has of this origin is not on our chain"
+        return ours, "", ""
 
     def _look_up(self, action: LookUp) -> LookedUp:
         store = self._hub.store
@@ -192,7 +329,7 @@ class ParentEndpoint:
         announced = {head.origin for head in (*action.own, *action.relayed)}
         for head in (*action.own, *action.relayed):
             state = states.get(head.origin)
-            refusal = _objection(state, action.hello.node_id)
+            refusal = self._objection(head.origin, state)
             if refusal is not None:
                 refused.append(Refuse(head.origin, *refusal, None))
             else:
@@ -210,7 +347,7 @@ class ParentEndpoint:
             schema_version=SCHEMA_VERSION,
             node_id=store.node_id,
             incarnation=store.incarnation,
-            reference_hash=b"",
+            reference_hash=self._reference_hash(),
             ticket_verdict=verdict,
             release=self._hub.release,
         )
@@ -226,13 +363,12 @@ class ParentEndpoint:
             tickets.keep(connection, self._peer, value, beside=known if stale else presented)
         return value
 
+    def _objection(self, origin: OriginId, state: OriginState | None) -> tuple[str, str] | None:
+        """Why the child may not bring an origin; None if it may."""
+        if state is not None and state.own:
+            return "owned_here", "this origin is written by the parent itself"
+        return self._hub.reference.objection(origin, self.peer.node_id)
 
-def _objection(state: OriginState | None, child: NodeId) -> tuple[str, str] | None:
-    """Why a child may not bring an origin; None if it may."""
-    if state is None:
-        return None
-    if state.own:
-        return "owned_here", "this origin is written by the parent itself"
-    if state.via != child:
-        return "not_enrolled", f"this origin comes through another child ({state.via})"
-    return None
+    def _reference_hash(self) -> bytes:
+        head = self._hub.reference.head()
+        return b"" if head is None else head.hash

@@ -5,12 +5,15 @@ the same code as the uplink.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import cast
 
-from node import tickets
+from node import takeover, tickets
+from node.applier import Applied, GroupApplier, Work
 from node.chain import Head
-from node.codec import encode_batch
+from node.identity.keys import NodeKey
 from node.ids import Hash, OriginId, UnitCode
+from node.outgoing import next_batch
 from node.protocol.actions import (
     Alarm,
     ChildAction,
@@ -22,6 +25,7 @@ from node.protocol.actions import (
     Locate,
     Release,
     Send,
+    TakeDown,
 )
 from node.protocol.child import ChildSession
 from node.protocol.messages import (
@@ -33,24 +37,38 @@ from node.protocol.messages import (
     ParentMessage,
 )
 from node.protocol.transitions import ChildState
+from node.reference import Reference
 from node.schema import SCHEMA_VERSION
 from node.store import Store
 from node.wire import decode_response, encode_request
 
 _UPSERT_ACKNOWLEDGED = (
-    "INSERT INTO acknowledged (peer, origin, seq, hash, quarantined, acknowledged_at) "
-    "VALUES (:peer, :origin, :seq, :hash, :quarantined, :acknowledged_at) "
+    "INSERT INTO acknowledged "
+    "(peer, origin, seq, hash, quarantined, acknowledged_at, receipt_seq, receipt_hash, receipt_at_ms, receipt) "
+    "VALUES (:peer, :origin, :seq, :hash, :quarantined, :acknowledged_at, :seq, :hash, :receipt_at_ms, :receipt) "
     "ON CONFLICT (peer, origin) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, "
-    "quarantined = acknowledged.quarantined + excluded.quarantined, acknowledged_at = excluded.acknowledged_at"
+    "quarantined = acknowledged.quarantined + excluded.quarantined, acknowledged_at = excluded.acknowledged_at, "
+    "receipt_seq = iif(excluded.receipt = x'', acknowledged.receipt_seq, excluded.receipt_seq), "
+    "receipt_hash = iif(excluded.receipt = x'', acknowledged.receipt_hash, excluded.receipt_hash), "
+    "receipt_at_ms = iif(excluded.receipt = x'', acknowledged.receipt_at_ms, excluded.receipt_at_ms), "
+    "receipt = iif(excluded.receipt = x'', acknowledged.receipt, excluded.receipt)"
 )
 
 
 class ChildEndpoint:
-    """One session with the parent. ``outbox`` fills with messages to send, in order; ``closed`` is set at its end."""
+    """One session with the parent. ``outbox`` fills with messages to send, in order; ``closed`` is set at its end.
 
-    def __init__(self, store: Store, *, follow: bool, release: str) -> None:
+    ``key`` signs what this node made. ``on_taken`` is called when something has come from the parent.
+    """
+
+    def __init__(
+        self, store: Store, *, key: NodeKey, follow: bool, release: str, on_taken: Callable[[], None] | None = None
+    ) -> None:
         self._store = store
+        self._key = key
+        self._on_taken = on_taken
         self._release = release
+        self._reference = Reference(store)
         self.session = ChildSession(follow=follow)
         self.outbox: deque[Message] = deque()
         self.closed: Close | None = None
@@ -65,6 +83,7 @@ class ChildEndpoint:
     def start(self) -> None:
         """Say Hello with the heads as they stand now."""
         store = self._store
+        takeover.prepare(store, self._reference)
         own, relayed = self._heads()
         profiles = store.profiles()
         profile = next((profiles[head.origin] for head in own if head.origin in profiles), None)
@@ -76,7 +95,7 @@ class ChildEndpoint:
             schema_version=SCHEMA_VERSION,
             node_id=store.node_id,
             incarnation=store.incarnation,
-            reference_hash=b"",
+            reference_hash=self._reference_hash(),
             ticket=ticket,
             unit_code=UnitCode(profile.unit_code if profile else ""),
             unit_valid_from=profile.unit_valid_from if profile else "",
@@ -125,8 +144,19 @@ class ChildEndpoint:
         return self._store.clock.monotonic_ms()
 
     def _heads(self) -> tuple[list[Head], list[Head]]:
-        states = self._store.states()
+        states = [state for state in self._store.states() if not state.flow]
         return [state.head for state in states if state.own], [state.head for state in states if not state.own]
+
+    def _reference_hash(self) -> bytes:
+        head = self._reference.head()
+        return b"" if head is None else head.hash
+
+    def _wishes(self) -> list[Head]:
+        """What comes down in every session: the reference data, unless this node writes it, and what was taken over."""
+        origin = self._store.reference_origin()
+        if origin is None or origin in self._store.own_origins():
+            return []
+        return [self._store.head(origin), *takeover.unfinished(self._store, self._reference)]
 
     def _perform(self, actions: list[ChildAction]) -> None:
         queue = deque(actions)
@@ -147,9 +177,14 @@ class ChildEndpoint:
                         head.origin: self._store.hash_at(head.origin, head.seq) for head in action.heads
                     }
                     was = self.session.state
+                    wishes = self._wishes()
+                    self.session.expect(wishes)
                     queue.extend(self.session.located(found, self._now()))
                     if was is ChildState.LOCATING:  # what came while the session opened
+                        queue.extend(self.session.want(wishes, self._now()))
                         queue.extend(self.session.advanced(*self._heads(), self._now()))
+                case TakeDown():
+                    queue.extend(self._take_down(action))
                 case KeepAcknowledged():
                     self._to_keep.append(action)
                 case KeepTicket():
@@ -169,11 +204,27 @@ class ChildEndpoint:
                     self.closed = action
 
     def _load(self, previous: Head) -> list[ChildAction]:
-        commits = self._store.read_commits(previous.origin, previous.seq)
-        if not commits or commits[0].seq != previous.seq + 1:
-            return self.session.loaded(None, b"", self._now())
-        header, payload = encode_batch(previous, commits, signer=self._store.node_id)
+        batch = next_batch(self._store, self._reference, self._key, previous)
+        header, payload = batch or (None, b"")
         return self.session.loaded(header, payload, self._now())
+
+    def _take_down(self, action: TakeDown) -> list[ChildAction]:
+        """A batch from above: on the disk before it is said to be taken."""
+        store = self._store
+        parent = self.session.parent
+        assert parent is not None
+        work = Work(parent.node_id, action.header, action.payload, down=True)
+        (outcome,) = GroupApplier(store, self._reference).apply([work])
+        if not isinstance(outcome, Applied):
+            return self.session.not_taken(action.batch, outcome.code, outcome.detail)
+        store.saw_own(outcome.head)
+        if self._on_taken is not None:
+            self._on_taken()
+        actions = self.session.taken(action.batch, self._now())
+        if action.header.origin == store.reference_origin() and takeover.prepare(store, self._reference):
+            actions += self.session.advanced(*self._heads(), self._now())
+            actions += self.session.want(self._wishes(), self._now())
+        return actions
 
     def _keep_acknowledged(self) -> None:
         """Write down what the parent confirmed, all of one turn in one transaction."""
@@ -193,6 +244,8 @@ class ChildEndpoint:
                         "hash": action.head.hash,
                         "quarantined": action.quarantined,
                         "acknowledged_at": now,
+                        "receipt_at_ms": action.receipt_at_ms,
+                        "receipt": action.receipt,
                     },
                 )
 

@@ -1,7 +1,7 @@
 """The uplink: keeps a session with the parent, or drains once.
 
 The child dials; a lost link is tried again with full jitter, for ever (follow) or a few times (drain). What ends a
-session is written to ``UplinkState``, which status and metrics read.
+session is written to ``UplinkState``, which status and metrics read. Calls about enrolment go the same way.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import grpc.aio
@@ -19,8 +19,12 @@ from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
 from node import limits
+from node.clock import Clock
 from node.conversation import Conversation, InStore, Traffic
 from node.errors import PeerUnavailable, StoreError
+from node.identity import tls
+from node.identity.folder import Identity
+from node.ids import NodeId
 from node.protocol.actions import Close
 from node.session import ChildEndpoint
 from node.transport import CLIENT_OPTIONS, Call, CallStream
@@ -41,6 +45,14 @@ class UplinkState:
     traffic: Traffic = field(default_factory=Traffic)
 
 
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """Where the parent listens (host:port), and which node it must be."""
+
+    address: str
+    node_id: NodeId
+
+
 class _FullJitter(wait_base):
     """Uniform between the least delay and a bound that doubles, for thousands come back at once (RELIABILITY F32)."""
 
@@ -54,19 +66,27 @@ class _FullJitter(wait_base):
 
 
 class Uplink:
-    """The link of one node to its parent at ``address`` (host:port)."""
+    """The link of one node to its parent. ``identity`` is asked before each call, because certificates are renewed;
+    ``before_session`` may use the open channel first.
+    """
 
     def __init__(
         self,
-        address: str,
+        parent: Parent,
+        identity: Callable[[], Identity],
         make_endpoint: Callable[[bool], ChildEndpoint],
         in_store: InStore[list[bytes]],
         source: random.Random,
+        clock: Clock,
         *,
+        before_session: Callable[[grpc.aio.Channel], Awaitable[None]] | None = None,
         delay_max_ms: int = limits.RECONNECT_DELAY_MAX_MS,
     ) -> None:
         self.state = UplinkState()
-        self._address = address
+        self._parent = parent
+        self._identity = identity
+        self._clock = clock
+        self._before_session = before_session
         self._make_endpoint = make_endpoint
         self._in_store = in_store
         self._source = source
@@ -74,6 +94,7 @@ class Uplink:
         self._conversation: Conversation | None = None
         self._endpoint: ChildEndpoint | None = None
         self._stopping = asyncio.Event()
+        self._told = ""
 
     @property
     def connected(self) -> bool:
@@ -132,16 +153,41 @@ class Uplink:
                 self.state.last_end, self.state.last_detail = close.code, close.detail or error
                 _log.info("session ended: %s %s", close.code, self.state.last_detail)
                 if not close.clean and not (follow and was_open):
-                    raise PeerUnavailable(
-                        f"The parent at {self._address} did not take everything: "
-                        f"{close.code} {self.state.last_detail}".strip(),
-                        hint="Check that the parent runs and the network is up; what is recorded stays here.",
-                    )
+                    raise self._unavailable(close, error)
+
+    def _unavailable(self, close: Close, error: str) -> PeerUnavailable:
+        """Why it did not work, in words that help: a failed handshake mostly has a cause that can be named."""
+        explanation = tls.explain_failure(error, self._clock.wall_ms(), self._identity().certificate) if error else None
+        if explanation is not None:
+            code, message, hint = explanation
+            self.state.last_end, self.state.last_detail = code, message
+            if code != self._told:
+                _log.warning("%s %s", message, hint)
+            self._told = code
+            return PeerUnavailable(message, hint=hint)
+        return PeerUnavailable(
+            f"The parent at {self._parent.address} did not take everything: "
+            f"{close.code} {self.state.last_detail}".strip(),
+            hint="Check that the parent runs and the network is up; what is recorded stays here.",
+        )
+
+    def channel(self) -> grpc.aio.Channel:
+        """A channel to the parent, as this node, to nobody else. Raises ``IdentityError``."""
+        options = (*CLIENT_OPTIONS, *tls.channel_options(self._parent.node_id))
+        credentials = tls.channel_credentials(self._identity())
+        return grpc.aio.secure_channel(self._parent.address, credentials, options=options)
+
+    async def call(self, method: str, request: bytes) -> bytes:
+        """One call to the parent about enrolment. Raises ``PeerUnavailable``."""
+        async with self.channel() as channel:
+            return await unary(channel, method, request)
 
     async def _session(self, *, follow: bool) -> tuple[Close, bool, str]:
         """One session; returns how it ended, whether it had been opened, and what gRPC said."""
         self.state.sessions += 1
-        async with grpc.aio.insecure_channel(self._address, options=CLIENT_OPTIONS) as channel:
+        async with self.channel() as channel:
+            if self._before_session is not None:
+                await self._before_session(channel)
             call: Call = channel.stream_stream(SYNC_METHOD, request_serializer=None, response_deserializer=None)()
             stream = CallStream(call)
             endpoint = self._endpoint = self._make_endpoint(follow)
@@ -156,6 +202,21 @@ class Uplink:
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
+
+
+async def unary(channel: grpc.aio.Channel, method: str, request: bytes) -> bytes:
+    """One short call. Raises ``PeerUnavailable`` with what gRPC says."""
+    call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+        method, request_serializer=None, response_deserializer=None
+    )
+    try:
+        answer: bytes = await call(request, timeout=limits.CALL_TIMEOUT_MS / 1000)
+    except grpc.aio.AioRpcError as error:
+        raise PeerUnavailable(
+            f"The parent did not answer: {error.code().name} {error.details()}",
+            hint="Check that the parent runs and the network is up, then try again.",
+        ) from error
+    return answer
 
 
 class _Stopped(Exception):

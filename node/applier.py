@@ -1,14 +1,15 @@
-"""The group-commit applier: batches of all children, one transaction, one sync, then the answers (DESIGN 3).
+"""The group-commit applier: batches of neighbours, one transaction, one sync, then the answers (DESIGN 3).
 
-What is wrong with a batch's chain is refused unstored; everything else is stored and relayed, and applied or
-quarantined. Nothing is answered before the transaction is on the disk. Commits are stored verbatim, so that they can be
-relayed as their holder made them.
+A batch whose chain is wrong, or that the holder of its origin has not signed, is refused unstored; everything else is
+stored and relayed, and applied or quarantined. Nothing is answered before the transaction is on the disk. Commits are
+stored verbatim, so that they can be relayed as their holder made them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -18,18 +19,20 @@ from node.codec import decode_batch
 from node.errors import CommitRefused, FrameRefused
 from node.ids import Hash, NodeId, OriginId
 from node.protocol.messages import BatchHeader
+from node.reference import Reference
 from node.replay import Replay, RowKey, store_quarantine
-from node.schema import SCHEMA_VERSION, alarm, batch_signature, origin_head, sql
+from node.schema import SCHEMA_VERSION, batch_signature, origin_head, sql
 from node.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A batch as it came from a child."""
+    """A batch as it came from a neighbour: from a child, or ``down`` from the parent."""
 
     via: NodeId
     header: BatchHeader
     payload: bytes
+    down: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class Refused:
 
 
 Outcome = Applied | Refused
+FAULTS: Final = frozenset({"wrong_chain", "unsigned", "wrong_signature", "not_holder", "retired"})
+"""Codes that say of a batch that nobody entitled made it so."""
 
 _INSERT_SIGNATURE = (
     "INSERT INTO batch_signature (origin, seq, signer, signature) VALUES (?,?,?,?) ON CONFLICT DO NOTHING"
@@ -64,23 +69,26 @@ _SET_HALT = sql(
     .where(origin_head.c.origin == sa.bindparam("which"))
     .values(halted=sa.bindparam("code"), halted_detail=sa.bindparam("reason"))
 )
+_FAULT_LIST = ", ".join(f"'{code}'" for code in sorted(FAULTS))
 _CLEAR_HALT = sql(
     sa.update(origin_head)
-    .where(origin_head.c.origin == sa.bindparam("which"), origin_head.c.halted == "wrong_chain")
+    .where(origin_head.c.origin == sa.bindparam("which"), sa.text(f"halted IN ({_FAULT_LIST})"))
     .values(halted="", halted_detail="")
 )
-_INSERT_ALARM = sql(
-    sa.insert(alarm).values({name: sa.bindparam(name) for name in ("raised_at", "code", "origin", "detail")})
+_INSERT_ALARM = (
+    "INSERT INTO alarm (raised_at, code, origin, detail) SELECT :raised_at, :code, :origin, :detail WHERE NOT EXISTS "
+    "(SELECT 1 FROM alarm WHERE code = :code AND origin IS :origin AND detail = :detail)"
 )
 
 assert batch_signature.name == "batch_signature"
 
 
 class GroupApplier:
-    """Applies groups of batches to one store."""
+    """Applies groups of batches to one store. ``reference`` says whose signature counts."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, reference: Reference) -> None:
         self._store = store
+        self._reference = reference
 
     def apply(self, works: Sequence[Work]) -> list[Outcome]:
         """One outcome a batch, in order, all durable on return.
@@ -91,7 +99,7 @@ class GroupApplier:
         decoded = [_decode(work) for work in works]
         now = self._store.clock.wall_ms()
         with self._store.database.transaction():
-            group = _Group(self._store, now)
+            group = _Group(self._store, self._reference, now)
             outcomes = [
                 group.refuse(work, item) if isinstance(item, Refused) else group.store(work, item)
                 for work, item in zip(works, decoded, strict=True)
@@ -118,8 +126,9 @@ def _decode(work: Work) -> list[Commit] | Refused:
 class _Group:
     """The state of one transaction."""
 
-    def __init__(self, store: Store, now: int) -> None:
+    def __init__(self, store: Store, reference: Reference, now: int) -> None:
         self._store = store
+        self._reference = reference
         self._connection = store.connection
         self._now = now
         self._heads: dict[OriginId, Head] = {}
@@ -142,13 +151,20 @@ class _Group:
         if isinstance(fresh, Refused):
             return self.refuse(work, fresh)
         if fresh:
+            objection = self._reference.signature_objection(header, commits)
+            if objection is not None:
+                return self.refuse(work, Refused(*objection, fault=True))
             changelog.store_commits(self._connection, fresh, self._now)
-            changelog.advance_head(self._connection, fresh[-1], own=False, via=work.via, received_at=self._now)
+            changelog.advance_head(
+                self._connection,
+                fresh[-1],
+                own=False,
+                via="" if work.down else work.via,
+                flow="down" if work.down else "",
+                received_at=self._now,
+            )
             self._heads[header.origin] = fresh[-1].head
-            if header.signature:
-                self._connection.execute(
-                    _INSERT_SIGNATURE, (header.origin, header.seq, header.signer, header.signature)
-                )
+            self._connection.execute(_INSERT_SIGNATURE, (header.origin, header.seq, header.signer, header.signature))
             self._stored.append((len(self._stored), fresh))
             self._clear_mark(header.origin)
         return Applied(header.head, len(fresh), 0, 0)
