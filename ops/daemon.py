@@ -18,17 +18,23 @@ from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
+from hub.authority import Authority
+from hub.enrolment import EnrolmentDesk
 from hub.server import HubServer
 from hub.session import Hub
 from node import limits
 from node.clock import SystemClock
-from node.errors import StoreBusy
+from node.errors import IdentityError, StoreBusy
+from node.identity.certificates import Certificate
+from node.identity.folder import AuthorityFolder, IdentityFolder
+from node.ids import NodeId
 from node.session import ChildEndpoint
 from node.store import Store
-from node.uplink import Uplink
+from node.uplink import Parent, Uplink
 from ops.config import NodeConfig
 from ops.metrics import MetricsServer, NodeMetrics
 from ops.release import RELEASE
+from ops.renewal import Renewal
 
 T = TypeVar("T")
 _log = logging.getLogger("dansync.daemon")
@@ -58,8 +64,11 @@ class Daemon:
         self.config = config
         self.source = random.SystemRandom()
         self.store: Store
+        self.clock = SystemClock()
+        self.identities = IdentityFolder(config.folder)
         self.uplink: Uplink | None = None
         self.server: HubServer | None = None
+        self._desk: EnrolmentDesk | None = None
         self._stopping = asyncio.Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
@@ -77,6 +86,7 @@ class Daemon:
         Raises ``StoreError`` if the store cannot be used, ``UsageError`` if an address cannot be had,
         ``PeerUnavailable`` if ``drain`` does not reach the parent.
         """
+        self._loop = asyncio.get_running_loop()
         with daemon_lock(self.config):
             try:
                 self.store = await self.in_store(self._open)
@@ -89,7 +99,8 @@ class Daemon:
 
     def _open(self) -> Store:
         cache = limits.PARENT_CACHE_KIB if self.config.listen else limits.STORE_CACHE_KIB
-        store = Store.open(self.config.store_path, clock=SystemClock(), source=self.source, cache_kib=cache)
+        self.identities.load()  # before anything else: a node that is not enrolled neither dials nor listens
+        store = Store.open(self.config.store_path, clock=self.clock, source=self.source, cache_kib=cache)
         for loss in store.missing:
             _log.error(
                 "commits are missing: the store ends at %d, but %d was made here", loss.found.seq, loss.witnessed.seq
@@ -97,17 +108,27 @@ class Daemon:
         return store
 
     async def _serve(self, *, drain: bool, on_ready: Callable[[Daemon], None] | None) -> None:
+        key = self.identities.load().key
         if self.config.parent_address:
+            parent_node_id = await self.in_store(self._parent_node_id)
             self.uplink = Uplink(
-                self.config.parent_address,
-                lambda follow: ChildEndpoint(self.store, follow=follow, release=RELEASE),
+                Parent(self.config.parent_address, parent_node_id),
+                self.identities.load,
+                lambda follow: ChildEndpoint(
+                    self.store, key=key, follow=follow, release=RELEASE, on_taken=self._taken_down
+                ),
                 self.in_store,
                 self.source,
+                self.clock,
+                before_session=Renewal(self.identities, self.clock),
                 delay_max_ms=self.config.reconnect_ms_max,
             )
         if self.config.listen and not drain:
-            hub = Hub(self.store, self.source, RELEASE)
-            self.server = HubServer(hub, self.config.listen, self.in_store, self._advanced)
+            hub = Hub(self.store, key, self.source, RELEASE)
+            self._desk = await self.in_store(self._open_desk)
+            self.server = HubServer(
+                hub, self.config.listen, self.in_store, self._advanced, self.identities.load, self._enrolment
+            )
             await self.server.start()
         metrics = MetricsServer(self.config.metrics_listen, NodeMetrics(self)) if self.config.metrics_listen else None
         if metrics is not None:
@@ -150,9 +171,41 @@ class Daemon:
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await task
 
+    def _parent_node_id(self) -> NodeId:
+        """The node that the parent must be: what this node's own register says."""
+        own = self.store.own_origin_of(self.config.node_id)
+        return self.store.profiles()[own].parent_node_id
+
+    def _open_desk(self) -> EnrolmentDesk | None:
+        """The authority answers calls about enrolment itself; everybody else passes them on."""
+        authority = AuthorityFolder(self.config.folder).load()
+        if authority is None:
+            return None
+        return EnrolmentDesk(Authority(self.store, authority), self.identities.load().certificate)
+
+    async def _enrolment(self, method: str, request: bytes, peer: Certificate) -> bytes:
+        desk = self._desk
+        if desk is not None:
+            answer: bytes = await self.in_store(lambda: desk.handle(method, request))
+            self._advanced()
+            return answer
+        if self.uplink is None:
+            raise IdentityError(
+                "This node is not the authority and has no parent to ask.",
+                hint="Make it the authority with: dansync ca init",
+            )
+        return await self.uplink.call(method, request)
+
     def _advanced(self) -> None:
         if self.uplink is not None:
             self.uplink.notify()
+        if self.server is not None:
+            self.server.notify()
+
+    def _taken_down(self) -> None:
+        """Called in the store's thread: something came from the parent, and children may have wanted it."""
+        if self.server is not None:
+            self._loop.call_soon_threadsafe(self.server.notify)
 
     async def _notice(self) -> None:
         """Watch for commits of other processes."""

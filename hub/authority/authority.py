@@ -1,0 +1,393 @@
+"""What an authority decides: invitations, enrolments, revocations, holdings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from hub.authority.acts import Act, act
+from hub.authority.founding import enrol as register_certificate
+from node import limits
+from node.enrolment import OriginClaim
+from node.errors import IdentityError, UsageError
+from node.holding import Holding
+from node.identity.certificates import Certificate, CertificateAuthority, chains, check_request
+from node.identity.invitation import Invitation
+from node.identity.keys import NodeKey, verifies
+from node.identity.statements import join_statement
+from node.ids import GENESIS_HASH, NodeId, OriginId, id_text
+from node.reference import REVOKED, IssuedInvitation, Reference, RegisteredNode
+from node.store import Store
+
+OPEN, USED, WITHDRAWN = "open", "used", "withdrawn"
+PENDING, APPROVED, REJECTED = "pending", "approved", "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """To a node that asked for a certificate."""
+
+    state: Literal["issued", "pending", "refused"]
+    code: str = ""
+    detail: str = ""
+    certificate: Certificate | None = None
+
+
+def _refused(code: str, detail: str) -> Answer:
+    return Answer("refused", code, detail)
+
+
+class Authority:
+    """The authority's acts on one store. ``by`` names who acts."""
+
+    def __init__(
+        self, store: Store, certificates: CertificateAuthority, *, life_ms: int = limits.CERTIFICATE_LIFE_MS
+    ) -> None:
+        self.store = store
+        self.certificates = certificates
+        self.reference = Reference(store)
+        self._life_ms = life_ms
+
+    # --- inviting --------------------------------------------------------------------------------------------------
+
+    def invite(
+        self,
+        node_id: NodeId,
+        parent_node_id: NodeId,
+        tier: str,
+        *,
+        by: str,
+        needs_approval: bool = False,
+        life_ms: int = limits.INVITATION_LIFE_MS,
+        reopen: bool = False,
+        key: NodeKey | None = None,
+    ) -> Invitation:
+        """A one-time token for a node, new or known. Older open ones of the node are withdrawn.
+
+        Raises ``UsageError`` if the parent is unknown, or the node was revoked and is not to be let in again.
+        """
+        self._require_node(parent_node_id)
+        known = self.reference.node(node_id)
+        if known is not None and known.state == REVOKED and not reopen:
+            raise UsageError(
+                f"Node {node_id} was revoked ({known.reason or 'no reason was given'}).",
+                hint="If it is to be let in again, add: --reopen",
+            )
+        if self._reaches(parent_node_id, node_id):
+            raise UsageError(
+                f"Node {parent_node_id} lies below {node_id}.", hint="Name a parent that is nearer to the root."
+            )
+        now_ms = self.store.clock.wall_ms()
+        key = key or NodeKey.generate()
+        certificate = self.certificates.issue(node_id, "invited", key.public, now_ms=now_ms, life_ms=life_ms)
+        with act(self.store, by=by, what="reopen" if reopen else "invite") as under_way:
+            if known is None:
+                under_way.insert(
+                    "registered_node", node_id=node_id, parent_node_id=parent_node_id, tier=tier, role="node"
+                )
+            else:
+                under_way.update(
+                    "registered_node", known.row_id, parent_node_id=parent_node_id, tier=tier, state="", reason=""
+                )
+            self._withdraw(under_way, node_id)
+            under_way.insert(
+                "invitation",
+                node_id=node_id,
+                serial=certificate.serial,
+                public_key=key.public,
+                not_after_ms=certificate.not_after_ms,
+                needs_approval=int(needs_approval),
+                state=OPEN,
+            )
+        return Invitation(node_id, parent_node_id, self.certificates.certificate, certificate, key)
+
+    def withdraw(self, node_id: NodeId, *, by: str) -> int:
+        """Make open invitations of a node worthless; returns how many there were."""
+        if not any(item.node_id == node_id and item.state == OPEN for item in self.reference.invitations()):
+            return 0
+        with act(self.store, by=by, what="withdraw") as under_way:
+            return self._withdraw(under_way, node_id)
+
+    def _withdraw(self, under_way: Act, node_id: NodeId) -> int:
+        open_ones = [item for item in self.reference.invitations() if item.node_id == node_id and item.state == OPEN]
+        for item in open_ones:
+            under_way.update("invitation", item.row_id, state=WITHDRAWN)
+        return len(open_ones)
+
+    # --- enrolling -------------------------------------------------------------------------------------------------
+
+    def enrol(self, invitation: Certificate, request: bytes, proof: bytes, origins: Sequence[OriginClaim]) -> Answer:
+        """An invited node asks for its certificate. The invitation is burnt in the transaction that issues; the same
+        key may ask again, because the answer may have been lost.
+        """
+        try:
+            node_id, public_key = check_request(request)
+        except IdentityError as error:
+            return _refused("malformed", error.message)
+        with act(self.store, by=f"node {node_id}", what="enrol") as under_way:
+            return self._enrol(under_way, invitation, node_id, public_key, request, proof, origins)
+
+    def _enrol(
+        self,
+        under_way: Act,
+        invitation: Certificate,
+        node_id: NodeId,
+        public_key: bytes,
+        request: bytes,
+        proof: bytes,
+        origins: Sequence[OriginClaim],
+    ) -> Answer:
+        issued = next((item for item in self.reference.invitations() if item.serial == invitation.serial), None)
+        objection = self._invitation_objection(invitation, issued, node_id)
+        if objection is not None:
+            return objection
+        assert issued is not None
+        if not verifies(issued.public_key, join_statement(request), proof):
+            return _refused("wrong_signature", "the request is not signed with the key of the invitation")
+        if issued.state == USED:
+            return self._once_more(under_way, node_id, public_key)
+        held = self._held_by_others(node_id, origins)
+        if held:
+            return _refused("held", f"the origin {id_text(held[0].origin)} is held by another node; hand it over first")
+        if issued.needs_approval:
+            waiting = self._approval(under_way, issued, node_id, public_key)
+            if waiting is not None:
+                return waiting
+        under_way.update("invitation", issued.row_id, state=USED)
+        self._register_origins(under_way, node_id, origins)
+        return self._certify(under_way, node_id, public_key)
+
+    def _invitation_objection(
+        self, invitation: Certificate, issued: IssuedInvitation | None, node_id: NodeId
+    ) -> Answer | None:
+        if invitation.role != "invited" or not chains(invitation, self.certificates.certificate) or issued is None:
+            return _refused("unknown", "this invitation was not issued here")
+        if issued.node_id != node_id or invitation.node_id != node_id:
+            return _refused("identity", f"the invitation is for node {issued.node_id}, the request for {node_id}")
+        if issued.state == WITHDRAWN:
+            return _refused("withdrawn", "this invitation was withdrawn; ask for a new one")
+        if issued.state == OPEN and self.store.clock.wall_ms() >= issued.not_after_ms:
+            return _refused("expired", "this invitation has expired; ask for a new one")
+        node = self.reference.node(node_id)
+        if node is None or node.state == REVOKED:
+            return _refused("revoked", f"node {node_id} was revoked")
+        return None
+
+    def _once_more(self, under_way: Act, node_id: NodeId, public_key: bytes) -> Answer:
+        """An invitation that was used: whoever used it may have its answer again, nobody else."""
+        if public_key not in self.reference.public_keys(node_id):
+            return _refused("used", "this invitation was used already, with another key; ask for a new one")
+        return self._certify(under_way, node_id, public_key)
+
+    def _approval(self, under_way: Act, issued: IssuedInvitation, node_id: NodeId, public_key: bytes) -> Answer | None:
+        """None when a person has agreed."""
+        asked = next((item for item in self.reference.requests() if item.invitation_serial == issued.serial), None)
+        if asked is None:
+            under_way.insert(
+                "enrolment_request",
+                node_id=node_id,
+                invitation_serial=issued.serial,
+                public_key=public_key,
+                state=PENDING,
+            )
+            return Answer("pending", "pending", "the authority has been asked; a person decides")
+        if asked.public_key != public_key:
+            return _refused("used", "this invitation was used already, with another key; ask for a new one")
+        if asked.state == PENDING:
+            return Answer("pending", "pending", "the authority has been asked; a person decides")
+        if asked.state == REJECTED:
+            return _refused("rejected", asked.reason or "the authority has said no")
+        return None
+
+    def _held_by_others(self, node_id: NodeId, origins: Sequence[OriginClaim]) -> list[OriginClaim]:
+        found = []
+        for claim in origins:
+            holder = self.reference.holder(claim.origin)
+            was = {item.node_id for item in self.reference.holdings(claim.origin)}
+            if holder is not None and node_id not in was:
+                found.append(claim)
+        return found
+
+    def _register_origins(self, under_way: Act, node_id: NodeId, origins: Sequence[OriginClaim]) -> None:
+        """Origins that nobody has heard of belong to the node that began them."""
+        units = {(item.code, item.valid_from) for item in self.reference.units()}
+        node = self.reference.node(node_id)
+        for claim in origins:
+            if self.reference.holder(claim.origin) is not None:
+                continue
+            if claim.unit_code and (claim.unit_code, claim.unit_valid_from) not in units:
+                under_way.insert(
+                    "unit",
+                    code=claim.unit_code,
+                    valid_from=claim.unit_valid_from,
+                    tier=node.tier if node else "",
+                    name=node_id,
+                )
+                units.add((claim.unit_code, claim.unit_valid_from))
+            under_way.insert(
+                "registered_origin",
+                subject=claim.origin,
+                unit_code=claim.unit_code,
+                unit_valid_from=claim.unit_valid_from,
+            )
+            under_way.insert("holding", subject=claim.origin, node_id=node_id, from_seq=0, from_hash=GENESIS_HASH)
+
+    def renew(self, request: bytes) -> Answer:
+        """A node with a certificate asks for a newer one, for a key that it has."""
+        try:
+            node_id, public_key = check_request(request)
+        except IdentityError as error:
+            return _refused("malformed", error.message)
+        with act(self.store, by=f"node {node_id}", what="renew") as under_way:
+            node = self.reference.node(node_id)
+            if node is None:
+                return _refused("not_enrolled", f"node {node_id} is not known here")
+            if node.state == REVOKED:
+                return _refused("revoked", f"node {node_id} was revoked")
+            if public_key not in self.reference.public_keys(node_id):
+                return _refused("wrong_key", "a renewal keeps the key; with another key the node is enrolled anew")
+            return self._certify(under_way, node_id, public_key)
+
+    def _certify(self, under_way: Act, node_id: NodeId, public_key: bytes) -> Answer:
+        now_ms = self.store.clock.wall_ms()
+        certificate = self.certificates.issue(node_id, "node", public_key, now_ms=now_ms, life_ms=self._life_ms)
+        register_certificate(under_way, certificate)
+        return Answer("issued", certificate=certificate)
+
+    def admit(
+        self,
+        node_id: NodeId,
+        parent_node_id: NodeId,
+        tier: str,
+        public_key: bytes,
+        origins: Sequence[OriginClaim],
+        *,
+        by: str,
+        serial: int | None = None,
+    ) -> Certificate:
+        """Register and certify a node whose key is at hand, without an invitation: trees that are set up in one go."""
+        self._require_node(parent_node_id)
+        now_ms = self.store.clock.wall_ms()
+        certificate = self.certificates.issue(
+            node_id, "node", public_key, now_ms=now_ms, life_ms=self._life_ms, serial=serial
+        )
+        with act(self.store, by=by, what="admit") as under_way:
+            under_way.insert("registered_node", node_id=node_id, parent_node_id=parent_node_id, tier=tier, role="node")
+            register_certificate(under_way, certificate)
+            self._register_origins(under_way, node_id, origins)
+        return certificate
+
+    # --- ruling ----------------------------------------------------------------------------------------------------
+
+    def approve(self, node_id: NodeId, *, by: str) -> None:
+        """Let a node in that waits. Raises ``UsageError`` if it does not wait."""
+        self._rule(node_id, APPROVED, "", by)
+
+    def reject(self, node_id: NodeId, *, by: str, reason: str) -> None:
+        """Do not let a node in that waits. Raises ``UsageError`` if it does not wait."""
+        self._rule(node_id, REJECTED, reason, by)
+
+    def _rule(self, node_id: NodeId, state: str, reason: str, by: str) -> None:
+        waiting = [item for item in self.reference.requests() if item.node_id == node_id and item.state == PENDING]
+        if not waiting:
+            raise UsageError(
+                f"Node {node_id} does not wait for an answer.", hint="See who does with: dansync node list --waiting"
+            )
+        with act(self.store, by=by, what=state) as under_way:
+            for item in waiting:
+                under_way.update("enrolment_request", item.row_id, state=state, reason=reason)
+
+    def revoke(self, node_id: NodeId, *, by: str, reason: str) -> None:
+        """Let a node in no more, from now on: its certificates, its signatures and its open invitations count nothing.
+
+        Its origins keep their place; hand them over to the machine that takes its work.
+        """
+        node = self._require_node(node_id, revoked=True)
+        if node_id == self.store.node_id:
+            raise UsageError("The authority cannot revoke itself.", hint="Found a new tree instead.")
+        if node.state == REVOKED:
+            raise UsageError(f"Node {node_id} is revoked already.", hint="There is nothing to do.")
+        with act(self.store, by=by, what="revoke") as under_way:
+            under_way.update("registered_node", node.row_id, state=REVOKED, reason=reason)
+            for item in self.reference.enrolments():
+                if item.node_id == node_id and item.state != REVOKED:
+                    under_way.update("enrolment", item.row_id, state=REVOKED, reason=reason)
+            self._withdraw(under_way, node_id)
+
+    def move(self, node_id: NodeId, parent_node_id: NodeId, *, by: str) -> None:
+        """The node dials another parent from now on."""
+        node = self._require_node(node_id)
+        self._require_node(parent_node_id)
+        if self._reaches(parent_node_id, node_id):
+            raise UsageError(
+                f"Node {parent_node_id} lies below {node_id}.", hint="Name a parent that is nearer to the root."
+            )
+        with act(self.store, by=by, what="move") as under_way:
+            under_way.update("registered_node", node.row_id, parent_node_id=parent_node_id)
+
+    def hand_over(self, subject: OriginId, node_id: NodeId, *, by: str) -> Holding:
+        """From the last commit that is known here, ``node_id`` writes the origin.
+
+        Raises ``UsageError`` if it does already, is not enrolled, or the origin is not known or was retired.
+        """
+        holder = self._require_origin(subject)
+        self._require_node(node_id)
+        if holder.node_id == node_id:
+            raise UsageError(f"Node {node_id} holds this origin already.", hint="There is nothing to do.")
+        if not self.reference.public_keys(node_id):
+            raise UsageError(
+                f"Node {node_id} has no certificate yet.",
+                hint="Let it enrol first: dansync node invite, dansync enroll",
+            )
+        return self._hold(subject, node_id, by, "hand over")
+
+    def retire(self, subject: OriginId, *, by: str) -> Holding:
+        """Nobody writes the origin any more; what is there stays. Raises ``UsageError``."""
+        self._require_origin(subject)
+        return self._hold(subject, NodeId(""), by, "retire")
+
+    def _hold(self, subject: OriginId, node_id: NodeId, by: str, what: str) -> Holding:
+        with act(self.store, by=by, what=what) as under_way:
+            head = self.store.head(subject)
+            number = len(self.reference.holdings(subject))
+            under_way.insert(
+                "holding",
+                subject=subject,
+                number=number,
+                node_id=node_id,
+                from_seq=head.seq,
+                from_hash=head.hash,
+            )
+            if not node_id:
+                for item in self.reference.origins():
+                    if item.subject == subject:
+                        under_way.update("registered_origin", item.row_id, state="retired")
+        holding = self.reference.holder(subject)
+        assert holding is not None
+        return holding
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _require_node(self, node_id: NodeId, *, revoked: bool = False) -> RegisteredNode:
+        node = self.reference.node(node_id)
+        if node is None:
+            raise UsageError(f"Node {node_id} is not known here.", hint="See the nodes with: dansync node list")
+        if node.state == REVOKED and not revoked:
+            raise UsageError(f"Node {node_id} was revoked.", hint="Let it in again with: dansync node invite --reopen")
+        return node
+
+    def _require_origin(self, subject: OriginId) -> Holding:
+        holder = self.reference.holder(subject)
+        if holder is None or subject == self.store.reference_origin():
+            raise UsageError(
+                f"The origin {id_text(subject)} is not one that can be handed over.",
+                hint="See the origins with: dansync origin list",
+            )
+        if not holder.node_id:
+            raise UsageError(f"The origin {id_text(subject)} was retired.", hint="There is nothing more to do.")
+        return holder
+
+    def _reaches(self, node_id: NodeId, above: NodeId) -> bool:
+        """Whether ``above`` is the node itself or lies on its way to the root."""
+        return node_id == above or self.reference.next_hop(above, node_id) is not None
