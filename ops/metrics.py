@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,9 @@ from prometheus_client.registry import Collector
 from node.clock import SystemClock
 from node.errors import DansyncError, UsageError
 from node.protocol.codes import known_code
+from node.reference import Reference
 from node.store import Store
+from node.takeover import missing_origins
 
 if TYPE_CHECKING:
     from ops.daemon import Daemon
@@ -52,7 +55,9 @@ class NodeMetrics(Collector):
             store.close()
 
     def _heads(self, store: Store, now_ms: int) -> Iterator[Metric]:
-        states = store.states()
+        origin = store.reference_origin()
+        known = store.states()
+        states = [state for state in known if state.head.origin != origin]
         acknowledged = store.acknowledged()
         has_parent = bool(self._daemon.config.parent_address)
         own = [state for state in states if state.own]
@@ -85,6 +90,17 @@ class NodeMetrics(Collector):
         child_age = GaugeMetricFamily(
             "dansync_child_lag_seconds", "Seconds since the newest commit of a child was made there.", labels=["child"]
         )
+        child_quiet = GaugeMetricFamily(
+            "dansync_child_quiet_seconds",
+            "Seconds since anything came of the origin of a child that has sent nothing for longest.",
+            labels=["child"],
+        )
+        child_missing = GaugeMetricFamily(
+            "dansync_child_missing_origins",
+            "Origins that are registered below a child and of which nothing ever came.",
+            labels=["child"],
+        )
+        absent = missing_origins(Reference(store), store.node_id, states)
         by_child: dict[str, list[Any]] = {}
         for state in states:
             if not state.own:
@@ -92,12 +108,19 @@ class NodeMetrics(Collector):
         for child, group in sorted(by_child.items()):
             child_head.add_metric([child], sum(state.head.seq for state in group))
             child_age.add_metric([child], max(0.0, (now_ms - max(state.recorded_at for state in group)) / 1000))
-        yield child_head
-        yield child_age
+            child_quiet.add_metric([child], max(0.0, (now_ms - min(state.received_at for state in group)) / 1000))
+        for child, count in sorted(Counter(hop for _, hop in absent).items()):
+            child_missing.add_metric([child], count)
+        yield from (child_head, child_age, child_quiet, child_missing)
+        yield GaugeMetricFamily(
+            "dansync_reference_commits",
+            "Commits of the reference data known here.",
+            value=sum(state.head.seq for state in known if state.head.origin == origin),
+        )
         halted = GaugeMetricFamily(
             "dansync_halted_origins", "Origins of which nothing more is taken, by reason.", labels=["code"]
         )
-        codes = [known_code(state.halted) for state in states if state.halted]
+        codes = [known_code(state.halted) for state in known if state.halted]
         for code in sorted(set(codes)):
             halted.add_metric([code], codes.count(code))
         yield halted

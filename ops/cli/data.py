@@ -66,7 +66,7 @@ def import_(folder: Path, bundle: Path, *, node_name: str, author: str, strict: 
     def seen(reject: Reject) -> None:
         rejects[reject] = None
 
-    with opened(folder) as (config, store):
+    with opened(folder, call="import", user=author) as (config, store):
         labels = {"read": _("Reading"), "record": _("Recording")}
         try:
             with output.progress(labels) as progress:
@@ -188,7 +188,7 @@ def _show_import(output: Output, config: NodeConfig, report: ImportReport, rejec
 @command_options
 def export(folder: Path, out: Path, *, as_of: date | None, json_mode: bool) -> None:
     output = Output(json_mode=json_mode)
-    with opened(folder, "read") as (_config, store):
+    with opened(folder, "read", call="export") as (_config, store):
         day = as_of or local_day(store.clock.wall_ms())
         try:
             counts = write_result(out, [store], [store], day)

@@ -1,7 +1,8 @@
 """The entry point: one group of commands, its language, and what becomes of errors.
 
 Exit codes: 0 done; 1 unexpected; 2 the call was wrong; 3 the store cannot be used; 4 the data were refused; 5 a peer
-broke a rule; 6 the parent cannot be reached; 7 done, but rows were rejected; 130 interrupted with Ctrl+C.
+broke a rule; 6 the parent cannot be reached; 7 done, but rows were rejected; 8 not enrolled, not allowed, or another
+node's register; 130 interrupted with Ctrl+C.
 """
 
 from __future__ import annotations
@@ -33,6 +34,16 @@ COMMANDS: Final = (
     (
         N_("A node"),
         {"init": "node:init", "run": "node:run", "status": "status:status", "log": "log:log"},
+    ),
+    (
+        N_("Who takes part"),
+        {
+            "ca": "authority:ca",
+            "node": "authority:node",
+            "enroll": "enroll:enroll",
+            "origin": "origin:origin",
+            "user": "user:user",
+        },
     ),
     (
         N_("The register"),
@@ -146,7 +157,8 @@ class Dansync(Group):
     ),
     epilog=N_(
         "Exit codes: 0 done, 1 unexpected, 2 wrong call, 3 store, 4 data refused, 5 a peer broke a rule, 6 parent "
-        "not reachable, 7 done but rows rejected, 130 interrupted. Language: --lang, DANSYNC_LANG or the system's."
+        "not reachable, 7 done but rows rejected, 8 not enrolled or not allowed, 130 interrupted. "
+        "Language: --lang, DANSYNC_LANG or the system's."
     ),
     context_settings={"help_option_names": ["-h", "--help"]},
 )

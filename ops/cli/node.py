@@ -105,7 +105,10 @@ def init(
             node=node_id, folder=folder, origin=origin
         )
     )
-    output.line(_("Next: dansync run {folder}").format(folder=folder))
+    if parent_address:
+        output.line(_("Next: dansync enroll {folder} INVITATION-FILE").format(folder=folder))
+    else:
+        output.line(_("Next: dansync ca init {folder}").format(folder=folder))
     output.document({"node_id": node_id, "folder": str(folder), "origin": origin})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +18,12 @@ from node.database import Mode
 from node.errors import UsageError
 from node.ids import OriginId, id_from_text
 from node.store import Store
+from node.users import require_role
 from ops.cli.command import command_options as json_option
 from ops.config import NodeConfig, load_config
 from ops.i18n import N_, _
 
-__all__ = ["Day", "author_option", "folder_argument", "json_option", "named_origin", "opened", "os_user"]
+__all__ = ["Day", "acting_user", "author_option", "folder_argument", "json_option", "named_origin", "opened", "os_user"]
 
 folder_argument = click.argument(
     "folder", type=click.Path(path_type=Path, file_okay=False), help=N_("The folder of the node.")
@@ -36,8 +38,13 @@ def os_user() -> str:
         return "unknown"
 
 
+def acting_user() -> str:
+    """Who uses the command line: DANSYNC_USER where several people share one account, else the system's user."""
+    return os.environ.get("DANSYNC_USER", "") or os_user()
+
+
 author_option = click.option(
-    "--author", default=os_user, show_default=False, help=N_("Who records this (default: your user name).")
+    "--author", default=acting_user, show_default=False, help=N_("Who records this (default: your user name).")
 )
 
 
@@ -56,8 +63,12 @@ class Day(click.ParamType[date]):
 
 
 @contextmanager
-def opened(folder: Path, mode: Mode = "write") -> Iterator[tuple[NodeConfig, Store]]:
-    """The settings and the store of the node in a folder. Raises ``UsageError`` if they are of two nodes."""
+def opened(folder: Path, mode: Mode = "write", *, call: str, user: str = "") -> Iterator[tuple[NodeConfig, Store]]:
+    """The settings and the store of the node in a folder, for one call of ``node.authorisation`` by a user (default:
+    whoever is at the keyboard).
+
+    Raises ``UsageError`` if they are of two nodes, ``NotAllowed`` if the user's role has no such call.
+    """
     config = load_config(folder)
     store = Store.open(config.store_path, clock=SystemClock(), source=random.SystemRandom(), mode=mode)
     try:
@@ -66,17 +77,21 @@ def opened(folder: Path, mode: Mode = "write") -> Iterator[tuple[NodeConfig, Sto
                 f"{folder} has the settings of {config.node_id} and the store of {store.node_id}.",
                 hint="One of the two was copied here from another node; put the right one back.",
             )
+        require_role(store, call, user or acting_user())
         yield config, store
     finally:
         store.close()
 
 
 def named_origin(store: Store, text: str) -> OriginId:
-    """The origin of that id, or of the node of that name; the node's own one if nothing is named."""
+    """The origin of that id, or that the node of that name began, or "reference"; its own one if nothing is named."""
     if not text:
         return store.own_origin()
     profiles = store.profiles()
-    by_node = [origin for origin, profile in profiles.items() if profile.node_id == text]
+    reference = store.reference_origin()
+    if reference is not None and text == "reference":
+        return reference
+    by_node = [origin for origin, profile in profiles.items() if profile.node_id == text and not profile.purpose]
     if len(by_node) == 1:
         return by_node[0]
     try:

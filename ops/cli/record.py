@@ -105,12 +105,13 @@ class _Place:
     folder: Path
     origin_name: str
     author: str
+    call: str = "record"
 
 
 def _do(place: _Place, what: str, work: Callable[[Store, dict[str, Any]], Recorded], *, json_mode: bool) -> None:
     """Open, record, say what became of it (``what``, with the id). ``work`` hands the keywords on."""
     output = Output(json_mode=json_mode)
-    with opened(place.folder) as (_config, store):
+    with opened(place.folder, call=place.call, user=place.author) as (_config, store):
         keywords = {"author": place.author, "origin": named_origin(store, place.origin_name)}
         try:
             recorded = work(store, keywords)
@@ -267,7 +268,8 @@ def _kind(kind: str, help_text: str, *options: Decorator, examples: tuple[str, .
         def work(store: Store, keywords: dict[str, Any]) -> Recorded:
             return record_event(store, _event_row(kind, given, store), **keywords)
 
-        _do(_Place(folder, origin_name, author), _("Event {id} is recorded."), work, json_mode=json_mode)
+        call = "record ruling" if kind == "ruling" else "record"
+        _do(_Place(folder, origin_name, author, call), _("Event {id} is recorded."), work, json_mode=json_mode)
 
     name = kind.replace("_", "-")
     decorate = _with(

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import rich_click as click
 
-from node.ids import OriginId, id_text
+from node.identity.folder import Identity
+from node.ids import NodeId, OriginId, id_text
+from node.reference import Reference
 from node.store import Acknowledgement, Alarm, OriginState, Profile, Store
+from node.takeover import missing_origins
 from ops.cli.command import Command, command_options
 from ops.cli.options import folder_argument, opened
 from ops.cli.output import Output, moment, size, span
 from ops.cli.presence import Presence, presence
 from ops.config import NodeConfig
+from ops.enrolment import identity_or_none
 from ops.i18n import N_, _, ngettext, translated
 
 ALARMS_SHOWN = 5
@@ -34,13 +38,19 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """What came through one child. Unix ms: ``recorded_at`` of its newest commit there, ``received_at`` of it here."""
+    """What came through one child. Unix ms: ``recorded_at`` of its newest commit there, ``received_at`` of it here,
+    ``quiet_since`` of the origin that has sent nothing for longest: a relay that withholds one shows there.
+    ``missing``: origins that are registered below it and never came.
+    """
 
     node_id: str
     origins: int
     commits: int
     recorded_at: int
     received_at: int
+    quiet_since: int
+    quiet_origin: str
+    missing: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,8 @@ class Status:
 
     config: NodeConfig
     presence: Presence | None  # None: no daemon runs
+    identity: Identity | None  # None: not enrolled
+    reference: OriginState | None
     profiles: dict[OriginId, Profile]
     own: tuple[OriginState, ...]
     acknowledged: dict[OriginId, Acknowledgement]
@@ -73,7 +85,7 @@ class Status:
 @command_options
 def status(folder: Path, *, json_mode: bool) -> None:
     output = Output(json_mode=json_mode)
-    with opened(folder, "read") as (config, store):
+    with opened(folder, "read", call="status") as (config, store):
         found = collect(config, store)
     output.facts(_facts(found))
     if found.children:
@@ -86,18 +98,23 @@ def status(folder: Path, *, json_mode: bool) -> None:
 def collect(config: NodeConfig, store: Store) -> Status:
     """Read a node's status in one snapshot of its store."""
     with store.database.snapshot():
-        states = store.states()
+        origin = store.reference_origin()
+        reference = Reference(store)
+        known = store.states()
+        states = [state for state in known if state.head.origin != origin]
         acknowledged = store.acknowledged()
         alarms = store.alarms(ALARMS_COUNTED_MAX)
         return Status(
             config,
             presence(config),
+            identity_or_none(config.folder),
+            next((state for state in known if state.head.origin == origin), None),
             store.profiles(),
             tuple(state for state in states if state.own),
             acknowledged,
             _backlog(store, states, acknowledged) if config.parent_address else None,
-            _children(states),
-            tuple(state for state in states if state.halted),
+            _children(store, reference, states),
+            tuple(state for state in known if state.halted),
             store.quarantined_rows(),
             tuple(alarms),
             store.size_bytes(),
@@ -119,11 +136,18 @@ def _backlog(store: Store, states: list[OriginState], acknowledged: dict[OriginI
     return Backlog(commits, oldest)
 
 
-def _children(states: list[OriginState]) -> tuple[Child, ...]:
+def _children(store: Store, reference: Reference, states: list[OriginState]) -> tuple[Child, ...]:
     by_child: dict[str, list[OriginState]] = defaultdict(list)
     for state in states:
         if not state.own:
             by_child[state.via].append(state)
+    absent = Counter(hop for _subject, hop in missing_origins(reference, store.node_id, states))
+    profiles = store.profiles()
+
+    def name(state: OriginState) -> str:
+        profile = profiles.get(state.head.origin)
+        return profile.node_id if profile else id_text(state.head.origin)
+
     return tuple(
         Child(
             child,
@@ -131,6 +155,9 @@ def _children(states: list[OriginState]) -> tuple[Child, ...]:
             sum(state.head.seq for state in group),
             max(state.recorded_at for state in group),
             max(state.received_at for state in group),
+            min(state.received_at for state in group),
+            name(min(group, key=lambda state: state.received_at)),
+            absent[NodeId(child)],
         )
         for child, group in sorted(by_child.items())
     )
@@ -148,6 +175,9 @@ def _facts(found: Status) -> list[tuple[str, str]]:
         rows.append((_("Parent"), _("{node} at {address}").format(node=parent or "?", address=config.parent_address)))
     else:
         rows.append((_("Parent"), parent or _("none: this is a root")))
+    rows.append((_("Identity"), _identity(found)))
+    if found.reference is not None:
+        rows.append((_("Reference data"), _own_log(found.reference)))
     for state in found.own:
         rows.append((_("Own log"), _own_log(state)))
         if config.parent_address:
@@ -173,6 +203,16 @@ def _daemon(found: Status) -> str:
         return _("not running (start it with: dansync run {folder})").format(folder=found.config.folder)
     text = _("running, pid {pid}, since {since}").format(pid=there.pid, since=moment(there.started_at))
     return text + (_(", listens on {address}").format(address=there.listen) if there.listen else "")
+
+
+def _identity(found: Status) -> str:
+    identity = found.identity
+    if identity is None:
+        return _("not enrolled (dansync enroll, or dansync ca init at the root)")
+    until = moment(identity.certificate.not_after_ms)
+    if found.now >= identity.certificate.not_after_ms:
+        return _("EXPIRED on {until}: ask the authority for an invitation").format(until=until)
+    return _("enrolled until {until}, authority {authority}").format(until=until, authority=identity.authority.node_id)
 
 
 def _own_log(state: OriginState) -> str:
@@ -209,11 +249,16 @@ def _show_children(output: Output, found: Status) -> None:
             child.commits,
             moment(child.recorded_at),
             _("{age} ago").format(age=span(found.now - child.received_at)),
+            _("{origin}, {age} ago").format(origin=child.quiet_origin, age=span(found.now - child.quiet_since)),
+            child.missing or "-",
         )
         for child in found.children[:CHILDREN_SHOWN]
     ]
-    headings = (_("Child"), _("Origins"), _("Commits"), _("Newest commit made"), _("Last received"))
-    output.table(headings, rows, right=(1, 2))
+    headings = (
+        *(_("Child"), _("Origins"), _("Commits"), _("Newest commit made"), _("Last received")),
+        *(_("Quiet longest"), _("Missing")),
+    )
+    output.table(headings, rows, right=(1, 2, 6))
     if len(found.children) > CHILDREN_SHOWN:
         output.line(_("... and {count} more; --json lists all.").format(count=len(found.children) - CHILDREN_SHOWN))
 
@@ -268,6 +313,9 @@ def _document(found: Status) -> dict[str, Any]:
         "unit_code": profile.unit_code if profile else "",
         "parent_node_id": profile.parent_node_id if profile else "",
         "parent_address": found.config.parent_address,
+        "enrolled_until": found.identity.certificate.not_after_ms if found.identity else 0,
+        "authority": found.identity.authority.node_id if found.identity else "",
+        "reference": _origin(found.reference, found) if found.reference else None,
         "running": found.presence is not None,
         "daemon": asdict(found.presence) if found.presence else None,
         "own": [_origin(state, found) for state in found.own],
