@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, cast
 
-from hub.session import Hub, ParentEndpoint
+from hub.session import Hub, ParentEndpoint, Peer
 from node.clock import ManualClock
 from node.errors import StoreDamaged
 from node.protocol.messages import ChildMessage, ParentMessage
 from node.session import ChildEndpoint
 from node.store import Store
+from ops.rehearsal.enrolling import Credentials, enrol_tree
 from ops.rehearsal.plan import Plan, Recording
 from ops.release import RELEASE
 
@@ -61,11 +62,14 @@ class InProcessTree:
         self._hubs: dict[str, Hub] = {}
         self._links: dict[str, _Link] = {}
         self._recordings: dict[str, Recording] = {}
+        self._credentials: dict[str, Credentials] = {}
 
     def run(self, progress: Progress) -> None:
         topology = self._plan.topology
         for row in topology.top_down():
             self._plan.found(row.node_id, self._path(row.node_id))
+        self._credentials = enrol_tree(self._plan, self._path)
+        for row in topology.top_down():
             self._open(row.node_id)
             recording = Recording(self._plan, row.node_id, self.stores[row.node_id], self._plan.rejects.append)
             if not recording.done:
@@ -126,8 +130,10 @@ class InProcessTree:
 
     def _connect(self, child: str, *, follow: bool) -> None:
         parent = self._plan.topology[child].parent_id
-        endpoint = ChildEndpoint(self.stores[child], follow=follow, release=RELEASE)
-        link = self._links[child] = _Link(child, parent, endpoint, ParentEndpoint(self._hubs[parent]))
+        identity = self._credentials[child].identity
+        endpoint = ChildEndpoint(self.stores[child], key=identity.key, follow=follow, release=RELEASE)
+        peer = Peer(identity.node_id, identity.certificate.serial, identity.certificate.not_after_ms)
+        link = self._links[child] = _Link(child, parent, endpoint, ParentEndpoint(self._hubs[parent], peer))
         endpoint.start()
         self._carry(link, FRAMES_MAX)
 
@@ -146,30 +152,35 @@ class InProcessTree:
     # --- the end -----------------------------------------------------------------------------------------------------
 
     def _drain(self, progress: Progress) -> None:
-        """Lowest tiers first, each child once and without faults: then all is at the roots."""
+        """Without faults: from the roots down, so that all know the reference data, then from below up to the roots."""
         for child in list(self._links):
             self._cut(child)
         for hub in self._hubs.values():
             while hub.queued:
                 hub.apply_group()
-        order = [row.node_id for row in self._plan.topology.top_down() if row.parent_id][::-1]
+        down = [row.node_id for row in self._plan.topology.top_down() if row.parent_id]
+        order = [*down, *reversed(down)]
         for number, child in enumerate(order, 1):
-            self._connect(child, follow=False)
-            idle = 0
-            while child in self._links:
-                link = self._links[child]
-                hub = self._hubs[link.parent]
-                carried = self._carry(link, 10_000)
-                while hub.queued:
-                    hub.apply_group()
-                    carried += 1
-                idle = 0 if carried else idle + 1
-                if idle > IDLE_ROUNDS_MAX:
-                    raise StoreDamaged(
-                        f"The session of {child} with {link.parent} stands still.",
-                        hint="This is a bug of dansync: keep the bundle and the seed, and report them.",
-                    )
+            self._drain_child(child)
             progress("drain", number, len(order))
+
+    def _drain_child(self, child: str) -> None:
+        """One session, to its end."""
+        self._connect(child, follow=False)
+        idle = 0
+        while child in self._links:
+            link = self._links[child]
+            hub = self._hubs[link.parent]
+            carried = self._carry(link, 10_000)
+            while hub.queued:
+                hub.apply_group()
+                carried += 1
+            idle = 0 if carried else idle + 1
+            if idle > IDLE_ROUNDS_MAX:
+                raise StoreDamaged(
+                    f"The session of {child} with {link.parent} stands still.",
+                    hint="This is a bug of dansync: keep the bundle and the seed, and report them.",
+                )
 
     # --- nodes -------------------------------------------------------------------------------------------------------
 
@@ -179,4 +190,4 @@ class InProcessTree:
     def _open(self, node_id: str) -> None:
         source = random.Random(self._links_rng.random())  # tickets only; what is recorded has the bundle's own chance
         store = self.stores[node_id] = Store.open(self._path(node_id), clock=self._clock, source=source)
-        self._hubs[node_id] = Hub(store, source, RELEASE)
+        self._hubs[node_id] = Hub(store, self._credentials[node_id].identity.key, source, RELEASE)

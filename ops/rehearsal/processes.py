@@ -6,20 +6,25 @@ The seed says when. Recording goes into each node's store from here, as the comm
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from pathlib import Path
 from typing import Final
 
+from hub.authority import Authority
 from node.clock import SystemClock
 from node.errors import PeerUnavailable, UsageError
 from node.ids import NodeId
 from node.store import Store
 from ops.config import STORE_NAME, NodeConfig
+from ops.enrolment import authority_of, enrol, found_authority
+from ops.rehearsal.enrolling import enrol_tree
 from ops.rehearsal.inprocess import Progress
 from ops.rehearsal.nodes import NodeProcess, free_port
-from ops.rehearsal.plan import SLICE_EVENTS_MAX, Plan, Recording
+from ops.rehearsal.plan import AUTHOR, SLICE_EVENTS_MAX, Plan, Recording
 from ops.rehearsal.relay import Relay, RelayLoop
+from ops.rehearsal.verify import holders_of_copies
 
 _CLOCK: Final = SystemClock()
 NODES_MAX: Final = 40  # processes on one small machine: about 60 MB and one second of a core each to start
@@ -64,8 +69,42 @@ class ProcessTree:
                 parent = f"127.0.0.1:{cable.port}"
             config = NodeConfig(folder, NodeId(row.node_id), parent, listen, reconnect_ms_max=RECONNECT_MS_MAX)
             self.nodes[row.node_id] = NodeProcess(config)
+
+    def admit(self) -> None:
+        """Enrol everybody in one go, with keys that follow from the bundle: two rehearsals are equal row for row."""
+        for node_id, credentials in enrol_tree(self._plan, lambda node: self.nodes[node].config.store_path).items():
+            credentials.write(self.nodes[node_id].config.folder)
+        self._open_stores()
+
+    def invite(self, progress: Progress) -> None:
+        """Enrol as operators do, from the root down: an invitation, a call to the parent, and the node starts."""
+        self._open_stores()
+        topology = self._plan.topology
+        authorities: dict[str, Authority] = {}
+        tier = list(topology.roots)
+        number = 0
+        while tier:
+            for node_id in tier:
+                config, store = self.nodes[node_id].config, self.stores[node_id]
+                row = topology[node_id]
+                if not row.parent_id:
+                    found_authority(config, store, by=AUTHOR, clock=_CLOCK)
+                    authorities[node_id] = authority_of(config, store)
+                else:
+                    authority = authorities[topology.ancestors(node_id)[-1]]
+                    token = authority.invite(NodeId(node_id), NodeId(row.parent_id), row.tier, by=AUTHOR)
+                    asyncio.run(enrol(config, store, token, _CLOCK))
+                self.nodes[node_id].start()
+            for node_id in tier:
+                self.nodes[node_id].wait_ready()
+                number += 1
+                progress("start", number, len(self.nodes))
+            tier = [child for node_id in tier for child in topology.children(node_id)]
+
+    def _open_stores(self) -> None:
+        for node_id, node in self.nodes.items():
             source = random.SystemRandom()
-            self.stores[row.node_id] = Store.open(config.store_path, clock=SystemClock(), source=source)
+            self.stores[node_id] = Store.open(node.config.store_path, clock=SystemClock(), source=source)
 
     def start(self, progress: Progress) -> None:
         for node in self.nodes.values():
@@ -85,6 +124,7 @@ class ProcessTree:
 
     def run(self, progress: Progress) -> None:
         self.found()
+        self.admit()
         self.start(progress)
         recordings = self.recordings()
         total = sum(len(r.households) + len(r.persons) + len(r.events) for r in self._plan.rows.values())
@@ -122,13 +162,13 @@ class ProcessTree:
             self.cables[name].plug()
 
     def behind(self) -> int:
-        """Commits that are missing at the copies above their owners, all together."""
+        """Commits that are missing at the copies above their owners, and below the authority, all together."""
         missing = 0
         for node_id, store in self.stores.items():
             for origin in store.own_origins():
                 seq = store.head(origin).seq
-                ancestors = self._plan.topology.ancestors(node_id)
-                missing += sum(seq - self.stores[ancestor].head(origin).seq for ancestor in ancestors)
+                copies = holders_of_copies(self._plan.topology, node_id, reference=origin == store.reference_origin())
+                missing += sum(seq - self.stores[copy].head(origin).seq for copy in copies)
         return missing
 
     def wait_drained(self, progress: Progress) -> None:

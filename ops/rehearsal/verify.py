@@ -24,6 +24,13 @@ class Copy:
     equal: bool
 
 
+def holders_of_copies(topology: Topology, node_id: str, *, reference: bool) -> list[str]:
+    """Who should hold a copy of what a node writes: those above it; of reference data, those below it."""
+    if not reference:
+        return list(topology.ancestors(node_id))
+    return [row.node_id for row in topology.top_down() if node_id in topology.ancestors(row.node_id)]
+
+
 def compare(topology: Topology, stores: Mapping[str, Store]) -> list[Copy]:
     """Every copy that should exist, owners first, in the order of the tree."""
     copies: list[Copy] = []
@@ -32,10 +39,11 @@ def compare(topology: Topology, stores: Mapping[str, Store]) -> list[Copy]:
         for origin in owner.own_origins():
             head, digest = owner.head(origin), owner.digest(origin)
             copies.append(Copy(row.node_id, row.node_id, origin, head.seq, digest.rows, digest.value, equal=True))
-            for ancestor in topology.ancestors(row.node_id):
-                there, copy = stores[ancestor].head(origin), stores[ancestor].digest(origin)
+            reference = origin == owner.reference_origin()
+            for holder in holders_of_copies(topology, row.node_id, reference=reference):
+                there, copy = stores[holder].head(origin), stores[holder].digest(origin)
                 equal = there == head and copy == digest
-                copies.append(Copy(ancestor, row.node_id, origin, there.seq, copy.rows, copy.value, equal=equal))
+                copies.append(Copy(holder, row.node_id, origin, there.seq, copy.rows, copy.value, equal=equal))
     return copies
 
 

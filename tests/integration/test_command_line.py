@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.identities import Tree
+
 COMMAND = (sys.executable, "-m", "ops.cli.main")
 ROOT = Path(__file__).parents[2]
 DEADLINE_SECONDS = 20.0
@@ -66,6 +68,8 @@ def daemon(folder: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]
 def province(tmp_path: Path) -> Path:
     done = dansync("init", tmp_path / "p", "--node-id", "p", "--tier", "province", "--listen", "127.0.0.1:0")
     assert done.returncode == 0, done.stderr
+    done = dansync("ca", "init", tmp_path / "p")
+    assert done.returncode == 0, done.stderr
     return tmp_path / "p"
 
 
@@ -102,6 +106,11 @@ def test_a_commune_drains_to_its_parent_and_both_say_so(province: Path, tmp_path
             *("init", commune, "--node-id", "c", "--tier", "commune"),
             *("--parent-node-id", "p", "--parent", said["listen"]),
         )
+        invited = dansync("node", "invite", province, "c", "--tier", "commune", "--out", tmp_path / "c.invitation")
+        assert invited.returncode == 0, invited.stderr
+        enrolled = dansync("enroll", commune, tmp_path / "c.invitation", "--json")
+        assert enrolled.returncode == 0, enrolled.stderr
+        assert json.loads(enrolled.stdout)["authority"] == "p"
         dansync("record", "household", commune, "--id", "H1")
         drained = dansync("run", commune, "--drain", "--json")
         assert drained.returncode == 0, drained.stderr
@@ -114,16 +123,21 @@ def test_a_commune_drains_to_its_parent_and_both_say_so(province: Path, tmp_path
 
 
 def test_a_parent_that_is_away_has_exit_code_6_and_nothing_is_lost(tmp_path: Path) -> None:
-    dansync(
-        *("init", tmp_path, "--node-id", "c", "--tier", "commune"),
-        *("--parent-node-id", "p", "--parent", "127.0.0.1:1"),
-    )
-    with (tmp_path / "node.toml").open("a") as settings:
-        settings.write("reconnect_ms_max = 500\n")
-    done = dansync("run", tmp_path, "--drain")
+    tree = Tree(tmp_path)
+    child = tree.add("c")
+    child.config(parent="127.0.0.1:1")
+    tree.close()
+    done = dansync("run", child.folder, "--drain")
     assert done.returncode == 6
     assert "Traceback" not in done.stderr
-    assert json.loads(dansync("status", tmp_path, "--json").stdout)["backlog"]["commits"] == 1
+    assert json.loads(dansync("status", child.folder, "--json").stdout)["backlog"]["commits"] == 1
+
+
+def test_a_node_that_is_not_enrolled_does_not_run_and_says_how_to_enrol(tmp_path: Path) -> None:
+    dansync("init", tmp_path / "c", "--node-id", "c", "--tier", "commune")
+    done = dansync("run", tmp_path / "c")
+    assert done.returncode == 8
+    assert "not enrolled" in done.stderr and "dansync enroll" in done.stderr
 
 
 def test_a_broken_chain_has_exit_code_3(province: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import random
 import signal
 import threading
 import time
@@ -16,28 +15,25 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
 from node.chain import KIND_REGISTER
-from node.clock import SystemClock
-from node.ids import NodeId
-from node.store import Profile, Store
-from ops.config import NodeConfig
 from ops.demo import DemoOptions, run_demo
 from ops.rehearsal import processes
 from ops.rehearsal.inprocess import Progress
 from ops.rehearsal.nodes import NodeProcess, free_port
 from ops.rehearsal.processes import ProcessTree
+from tests.identities import Tree
 
 SECONDS = 60.0
 
 
 def test_a_node_killed_by_the_viewer_loses_and_repeats_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     trees: list[ProcessTree] = []
-    start = processes.ProcessTree.start
+    invite = processes.ProcessTree.invite
 
-    def starting(self: ProcessTree, progress: Progress) -> None:
-        start(self, progress)
+    def inviting(self: ProcessTree, progress: Progress) -> None:
+        invite(self, progress)
         trees.append(self)
 
-    monkeypatch.setattr(processes.ProcessTree, "start", starting)
+    monkeypatch.setattr(processes.ProcessTree, "invite", inviting)
     killed: list[int] = []
 
     def viewer() -> None:
@@ -77,20 +73,13 @@ def scrape(port: int) -> dict[str, float]:
     return found
 
 
-def make(folder: Path, name: str, tier: str, *, listen: str = "", parent: str = "", metrics: str = "") -> NodeProcess:
-    home = folder / name
-    home.mkdir()
-    config = NodeConfig(home, NodeId(name), parent, listen, metrics, reconnect_ms_max=1_000)
-    profile = Profile(NodeId(name), NodeId(""), tier, "", "", name)
-    Store.create(config.store_path, profile, clock=SystemClock(), source=random.Random(name)).close()
-    return NodeProcess(config)
-
-
 def test_metrics_say_what_climbed_and_what_waits(tmp_path: Path) -> None:
     hub_port, hub_metrics, child_metrics = free_port(), free_port(), free_port()
-    hub = make(tmp_path, "hub", "district", listen=f"127.0.0.1:{hub_port}", metrics=f"127.0.0.1:{hub_metrics}")
-    child = make(tmp_path, "child", "commune", parent=f"127.0.0.1:{hub_port}", metrics=f"127.0.0.1:{child_metrics}")
-    store = Store.open(child.config.store_path, clock=SystemClock(), source=random.Random(1))
+    tree = Tree(tmp_path)
+    member = tree.add("child")
+    store = member.store
+    hub = NodeProcess(tree.root.config(listen=f"127.0.0.1:{hub_port}", metrics=f"127.0.0.1:{hub_metrics}"))
+    child = NodeProcess(member.config(parent=f"127.0.0.1:{hub_port}", metrics=f"127.0.0.1:{child_metrics}"))
     try:
         child.start()
         child.wait_ready()
@@ -111,16 +100,19 @@ def test_metrics_say_what_climbed_and_what_waits(tmp_path: Path) -> None:
         assert seen["dansync_children_connected{}"] == 1
         assert seen["dansync_received_bytes_total{side=children}"] > 200
         assert scrape(child_metrics)["dansync_parent_connected{}"] == 1
+        assert scrape(child_metrics)["dansync_reference_commits{}"] == seen["dansync_reference_commits{}"] > 0
         assert child.stop() == 0
         assert hub.stop() == 0
     finally:
-        store.close()
+        tree.close()
         child.stop()
         hub.stop()
 
 
 def test_a_second_daemon_on_one_folder_is_refused(tmp_path: Path) -> None:
-    first = make(tmp_path, "lonely", "commune")
+    tree = Tree(tmp_path, "lonely")
+    first = NodeProcess(tree.root.config())
+    tree.close()
     first.start()
     first.wait_ready()
     second = NodeProcess(first.config)

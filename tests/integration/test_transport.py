@@ -23,6 +23,9 @@ from node.chain import KIND_REGISTER, Head
 from node.clock import SystemClock
 from node.codec import encode_batch
 from node.errors import PeerUnavailable
+from node.identity import tls
+from node.identity.certificates import Certificate
+from node.identity.folder import Identity
 from node.ids import GENESIS_HASH, Incarnation, NodeId, Seq, UnitCode
 from node.protocol.assembly import cut
 from node.protocol.codes import known_code
@@ -39,18 +42,14 @@ from node.protocol.messages import (
 )
 from node.schema import SCHEMA_VERSION
 from node.session import ChildEndpoint
-from node.store import Profile, Store
+from node.store import Store
 from node.transport import CLIENT_OPTIONS
-from node.uplink import Uplink
+from node.uplink import Parent, Uplink
 from node.wire import SYNC_METHOD, decode_response, encode_request
+from tests.identities import Member, Tree
 
 T = TypeVar("T")
 SECONDS = 20.0
-
-
-def new_store(folder: Path, name: str) -> Store:
-    profile = Profile(NodeId(name), NodeId(""), "commune", "21550", "2020-01-01", name)
-    return Store.create(folder / f"{name}.db", profile, clock=SystemClock(), source=random.Random(name))
 
 
 def record(store: Store, count: int) -> None:
@@ -75,27 +74,39 @@ class Thread:
         self._pool.shutdown()
 
 
+async def nobody(method: str, _request: bytes, peer: Certificate) -> bytes:
+    raise AssertionError(f"{peer.node_id} calls {method}: nobody is enrolled here")
+
+
 @contextlib.asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[HubServer]:
+async def serving(tree: Tree) -> AsyncIterator[HubServer]:
     thread = Thread()
-    store = await thread(lambda: new_store(folder, "hub"))
-    server = HubServer(Hub(store, random.Random(0), "test"), "127.0.0.1:0", thread, lambda: None)
+    root = tree.root
+    hub = Hub(root.store, root.key, random.Random(0), "test")
+    server = HubServer(hub, "127.0.0.1:0", thread, lambda: None, lambda: root.identity, nobody)
     await server.start()
     try:
         yield server
     finally:
         await server.stop()
-        await thread(store.close)
         thread.close()
 
 
-async def drain(server: HubServer, store: Store) -> None:
+async def drain(server: HubServer, child: Member) -> None:
     thread = Thread()
 
     def endpoint(follow: bool) -> ChildEndpoint:
-        return ChildEndpoint(store, follow=follow, release="test")
+        return ChildEndpoint(child.store, key=child.key, follow=follow, release="test")
 
-    uplink = Uplink(server.address, endpoint, thread, random.Random(1), delay_max_ms=limits.RECONNECT_DELAY_MIN_MS)
+    uplink = Uplink(
+        Parent(server.address, NodeId("hub")),
+        lambda: child.identity,
+        endpoint,
+        thread,
+        random.Random(1),
+        SystemClock(),
+        delay_max_ms=limits.RECONNECT_DELAY_MIN_MS,
+    )
     try:
         await asyncio.wait_for(uplink.drain(), SECONDS)
     finally:
@@ -112,8 +123,9 @@ def run(work: Awaitable[None]) -> None:
 class RawPeer:
     """Speaks bytes to the hub."""
 
-    def __init__(self, address: str) -> None:
-        self._channel = grpc.aio.insecure_channel(address, options=CLIENT_OPTIONS)
+    def __init__(self, address: str, identity: Identity) -> None:
+        options = (*CLIENT_OPTIONS, *tls.channel_options(NodeId("hub")))
+        self._channel = grpc.aio.secure_channel(address, tls.channel_credentials(identity), options=options)
         self._call: StreamStreamCall[bytes, bytes] = self._channel.stream_stream(
             SYNC_METHOD, request_serializer=None, response_deserializer=None
         )()
@@ -143,54 +155,57 @@ class RawPeer:
 
 
 @contextlib.asynccontextmanager
-async def peer(server: HubServer) -> AsyncIterator[RawPeer]:
-    raw = RawPeer(server.address)
+async def peer(server: HubServer, member: Member) -> AsyncIterator[RawPeer]:
+    raw = RawPeer(server.address, member.identity)
     try:
         yield raw
     finally:
         await raw.close()
 
 
-HELLO = Hello(1, 1, SCHEMA_VERSION, NodeId("stranger"), Incarnation(bytes(16)), b"", b"", UnitCode(""), "", "test")
+HELLO = Hello(1, 1, SCHEMA_VERSION, NodeId("child"), Incarnation(bytes(16)), b"", b"", UnitCode(""), "", "test")
 NOBODY = Heads((), (), last=True)
 
 
 def test_a_child_drains_and_drains_again(tmp_path: Path) -> None:
     async def work() -> None:
-        child = new_store(tmp_path, "child")
-        record(child, 700)
-        async with serving(tmp_path) as server:
+        tree = Tree(tmp_path)
+        child = tree.add("child")
+        record(child.store, 700)
+        async with serving(tree) as server:
             await drain(server, child)
-            record(child, 3)
+            record(child.store, 3)
             await drain(server, child)
-            assert server.hub.store.head(child.own_origin()) == child.head(child.own_origin())
+            assert server.hub.store.head(child.store.own_origin()) == child.store.head(child.store.own_origin())
             assert server.closes == {"done": 2}
-        child.close()
+        tree.close()
 
     run(work())
 
 
 def test_two_children_share_a_hub(tmp_path: Path) -> None:
     async def work() -> None:
-        children = [new_store(tmp_path, f"child{number}") for number in range(4)]
+        tree = Tree(tmp_path)
+        children = [tree.add(f"child{number}") for number in range(4)]
         for child in children:
-            record(child, 50)
-        async with serving(tmp_path) as server:
+            record(child.store, 50)
+        async with serving(tree) as server:
             await asyncio.gather(*(drain(server, child) for child in children))
             for child in children:
-                assert server.hub.store.digest(child.own_origin()) == child.digest(child.own_origin())
-        for child in children:
-            child.close()
+                assert server.hub.store.digest(child.store.own_origin()) == child.store.digest(child.store.own_origin())
+        tree.close()
 
     run(work())
 
 
+STRANGER = replace(HELLO, node_id=NodeId("stranger"))
 HOSTILE: dict[str, tuple[list[ChildMessage | bytes], str]] = {
     "garbage": ([b"\xff\xff\xff\xff"], "malformed"),
     "an empty frame": ([b""], "malformed"),
     "no hello": ([Drained()], "out_of_turn"),
     "an oversized frame": ([b"\0" * (limits.FRAME_BYTES_MAX + 1)], "oversized"),
-    "a nameless node": ([encode_request(HELLO).replace(b"stranger", b"")], "malformed"),
+    "a nameless node": ([encode_request(HELLO).replace(b"child", b"")], "malformed"),
+    "the name of another node": ([STRANGER], "identity"),
     "hello twice": ([HELLO, HELLO], "out_of_turn"),
     "another protocol": ([replace(HELLO, protocol_version_min=7, protocol_version_max=9)], "protocol_version"),
     "finish at once": ([Finish("done", "")], "done"),
@@ -203,10 +218,11 @@ def test_a_peer_that_breaks_a_rule_is_closed_with_a_counted_reason(name: str, tm
     frames, code = HOSTILE[name]
 
     async def work() -> None:
-        child = new_store(tmp_path, "child")
-        record(child, 5)
-        async with serving(tmp_path) as server:
-            async with peer(server) as raw:
+        tree = Tree(tmp_path)
+        child = tree.add("child")
+        record(child.store, 5)
+        async with serving(tree) as server:
+            async with peer(server, child) as raw:
                 await raw.send(*frames)
                 with contextlib.suppress(AssertionError):
                     assert known_code((await raw.until(Finish)).code) == code
@@ -215,58 +231,56 @@ def test_a_peer_that_breaks_a_rule_is_closed_with_a_counted_reason(name: str, tm
             await drain(server, child)  # nobody else notices
             expected = Counter([code, "done"])
             assert server.closes == expected
-        child.close()
+        tree.close()
 
     run(work())
 
 
 def test_a_batch_that_lies_about_its_size_does_not_reach_the_store(tmp_path: Path) -> None:
     async def work() -> None:
-        child = new_store(tmp_path, "child")
-        record(child, 20)
-        origin = child.own_origin()
+        tree = Tree(tmp_path)
+        child = tree.add("child")
+        record(child.store, 20)
+        origin = child.store.own_origin()
         start = Head(origin, Seq(0), GENESIS_HASH)
-        header, payload = encode_batch(start, child.read_commits(origin, Seq(0)), signer=NodeId("stranger"))
+        header, payload = encode_batch(start, child.store.read_commits(origin, Seq(0)), signer=NodeId("child"))
         for lie, code in (
             (replace(header, raw_bytes=limits.BATCH_BYTES_MAX + 1), "oversized"),
             (replace(header, wire_bytes=header.wire_bytes - 1), "oversized"),
             (replace(header, commits=header.commits + 1), "malformed"),
         ):
-            folder = tmp_path / f"{code}{lie.commits}{lie.wire_bytes}"
-            folder.mkdir()
-            async with serving(folder) as server, peer(server) as raw:
-                await raw.send(HELLO, Heads((child.head(origin),), (), last=True))
+            async with serving(tree) as server, peer(server, child) as raw:
+                await raw.send(HELLO, Heads((child.store.head(origin),), (), last=True))
                 await raw.until(Heads)
                 await raw.send(*cut(BatchNumber(1), lie, payload))
                 assert (await raw.until(Finish)).code == code
                 assert server.hub.store.head(origin).seq == 0
-        child.close()
+        tree.close()
 
     run(work())
 
 
 def test_a_bomb_and_a_forged_chain_are_refused_unstored(tmp_path: Path) -> None:
     async def work() -> None:
-        child = new_store(tmp_path, "child")
-        record(child, 20)
-        origin = child.own_origin()
+        tree = Tree(tmp_path)
+        child = tree.add("child")
+        record(child.store, 20)
+        origin = child.store.own_origin()
         start = Head(origin, Seq(0), GENESIS_HASH)
-        header, payload = encode_batch(start, child.read_commits(origin, Seq(0)), signer=NodeId("stranger"))
+        header, payload = encode_batch(start, child.store.read_commits(origin, Seq(0)), signer=NodeId("child"))
         for lie, code in (
             (replace(header, raw_bytes=limits.BATCH_BYTES_MAX - 1), "bomb"),
             (replace(header, hash=type(header.hash)(b"\1" * 32)), "wrong_chain"),
         ):
-            folder = tmp_path / code
-            folder.mkdir()
-            async with serving(folder) as server, peer(server) as raw:
-                await raw.send(HELLO, Heads((child.head(origin),), (), last=True))
+            async with serving(tree) as server, peer(server, child) as raw:
+                await raw.send(HELLO, Heads((child.store.head(origin),), (), last=True))
                 await raw.until(Heads)
                 await raw.send(*cut(BatchNumber(1), lie, payload))
                 refusal = await raw.until(Refuse)
                 assert (refusal.code, refusal.batch) == (code, 1)
                 assert server.hub.store.head(origin).seq == 0
                 assert server.hub.refusals == {code: 1}
-        child.close()
+        tree.close()
 
     run(work())
 
@@ -275,35 +289,39 @@ def test_a_child_that_is_newer_than_its_parent_holds_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def work() -> None:
-        child = new_store(tmp_path, "child")
-        record(child, 3)
+        tree = Tree(tmp_path)
+        child = tree.add("child")
+        record(child.store, 3)
         monkeypatch.setattr("hub.session.SCHEMA_VERSION", SCHEMA_VERSION - 1)
-        async with serving(tmp_path) as server:
+        async with serving(tree) as server:
             with pytest.raises(PeerUnavailable, match="upgrade the parent first"):
                 await drain(server, child)
-            assert server.hub.store.head(child.own_origin()).seq == 0
-        assert child.head(child.own_origin()).seq == 4, "what was recorded stays"
-        child.close()
+            assert server.hub.store.head(child.store.own_origin()).seq == 0
+        assert child.store.head(child.store.own_origin()).seq == 4, "what was recorded stays"
+        tree.close()
 
     run(work())
 
 
 def test_a_child_cut_in_the_middle_of_a_batch_sends_it_again(tmp_path: Path) -> None:
     async def work() -> None:
-        child = new_store(tmp_path, "child")
-        record(child, 30)
-        origin = child.own_origin()
+        tree = Tree(tmp_path)
+        child = tree.add("child")
+        record(child.store, 30)
+        origin = child.store.own_origin()
         header, payload = encode_batch(
-            Head(origin, Seq(0), GENESIS_HASH), child.read_commits(origin, Seq(0)), signer=child.node_id
+            Head(origin, Seq(0), GENESIS_HASH), child.store.read_commits(origin, Seq(0)), signer=child.store.node_id
         )
         frame = next(iter(cut(BatchNumber(1), header, payload)))
-        async with serving(tmp_path) as server:
-            async with peer(server) as raw:
-                await raw.send(replace(HELLO, node_id=child.node_id), Heads((child.head(origin),), (), last=True))
+        async with serving(tree) as server:
+            async with peer(server, child) as raw:
+                await raw.send(
+                    replace(HELLO, node_id=child.store.node_id), Heads((child.store.head(origin),), (), last=True)
+                )
                 await raw.until(Welcome)
                 await raw.send(replace(frame, payload=frame.payload[:100], last=False))
             await drain(server, child)
-            assert server.hub.store.head(origin) == child.head(origin)
-        child.close()
+            assert server.hub.store.head(origin) == child.store.head(origin)
+        tree.close()
 
     run(work())

@@ -27,6 +27,8 @@ class OriginModel:
     history: list[dict[RowId, Row]] = field(default_factory=lambda: [{}])
     in_doubt: dict[RowId, Row] | None = None
     """The rows as they are if the commit that was cut off survived."""
+    held_since: int = 0
+    """Where the present holder took over; before it has come so far, it has nothing of its own."""
 
     @property
     def rows(self) -> dict[RowId, Row]:
@@ -42,6 +44,12 @@ class OriginModel:
             raise Violation(f"gapless: commit {head.seq} follows {self.seq}")
         self.hashes.append(head.hash)
         self.history.append(rows)
+
+    def cut_back(self, seq: int) -> None:
+        """Another holder goes on after ``seq``; what the former one made and did not send stays with it."""
+        del self.hashes[seq + 1 :]
+        del self.history[seq + 1 :]
+        self.in_doubt, self.held_since = None, seq
 
     def found_at_start(self, head: Head) -> None:
         """The owner was started again and found this head."""
@@ -70,6 +78,11 @@ class Receipts:
     def told(self, parent: str, origin: OriginId, seq: Seq) -> None:
         key = (parent, origin)
         self.given[key] = max(seq, self.given.get(key, Seq(0)))
+
+    def forget(self, origin: OriginId) -> None:
+        """The origin was handed over: what its former relays have promised concerns nobody any more."""
+        for key in [key for key in self.given if key[1] == origin]:
+            del self.given[key]
 
     def require(self, parent: str, heads: dict[OriginId, Head]) -> None:
         """Everything acknowledged must be there, also after a power loss."""

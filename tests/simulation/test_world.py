@@ -9,12 +9,12 @@ from contextlib import contextmanager
 import apsw
 import pytest
 
-from hub import applier, session
-from hub.applier import Applied, Refused, Work
+from hub import session
 from node import changelog, database
+from node.applier import Applied, Work
 from node.chain import Commit, Head
 from node.errors import StoreError
-from node.protocol.messages import BatchHeader
+from node.reference import Reference
 from node.store import Store
 from tests.simulation.model import Violation
 from tests.simulation.world import World
@@ -42,6 +42,10 @@ def test_the_log_guarantees_hold_over_many_seeds_and_every_fault_fires() -> None
         "killed",
         "half-open",
         "finished",
+        "hand-over",
+        "retire",
+        "former-holder-unaware",
+        "former-holder-refused",
     ):
         assert fired[fault] > 0, f"{fault} never happened: {fired}"
 
@@ -99,20 +103,18 @@ def syncs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def trusts_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    def trusting(_group: object, _head: Head, _header: BatchHeader, commits: list[Commit]) -> list[Commit] | Refused:
-        return commits
-
-    monkeypatch.setattr(applier._Group, "_fresh", trusting)
+def lets_a_former_holder_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Reference, "objection", lambda *_: None)
+    monkeypatch.setattr(Reference, "signature_objection", lambda *_: None)
 
 
 def advances_the_head_in_another_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
     advance = changelog.advance_head
 
-    def early(connection: object, commit: Commit, *, own: bool, via: str, received_at: int) -> None:
+    def early(connection: object, commit: Commit, **arguments: object) -> None:
         connection.execute("COMMIT")  # type: ignore[attr-defined]
         connection.execute("BEGIN IMMEDIATE")  # type: ignore[attr-defined]
-        advance(connection, commit, own=own, via=via, received_at=received_at)  # type: ignore[arg-type]
+        advance(connection, commit, **arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(changelog, "advance_head", early)
 
@@ -133,7 +135,7 @@ def writes_the_witness_before_the_commit(monkeypatch: pytest.MonkeyPatch) -> Non
 VARIANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "acknowledges before commit": acknowledges_before_commit,
     "syncs nothing": syncs_nothing,
-    "trusts every batch": trusts_every_batch,
+    "lets a former holder write": lets_a_former_holder_write,
     "advances the head in another transaction": advances_the_head_in_another_transaction,
     "writes the witness before the commit": writes_the_witness_before_the_commit,
 }
