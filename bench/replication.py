@@ -9,6 +9,7 @@ for disk and loopback and takes the wall.
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,19 +18,24 @@ from pathlib import Path
 from random import Random
 from typing import Literal, TypeVar
 
-from bench.rows import INSERT_PERSON, Row, insert_captured, new_store, persons, update_captured
+from bench.rows import INSERT_PERSON, Row, insert_captured, persons, update_captured
 from hub.server import HubServer
 from hub.session import Hub
 from node import limits
 from node.applier import Applied, GroupApplier, Work
 from node.chain import Head
+from node.clock import SystemClock
 from node.codec import encode_batch
 from node.database import open_database
+from node.identity.certificates import Certificate
+from node.identity.statements import batch_statement
 from node.ids import GENESIS_HASH, OriginId, Seq
+from node.reference import Reference
 from node.replay import triggers_off
 from node.session import ChildEndpoint
 from node.store import Store
-from node.uplink import Uplink
+from node.uplink import Parent, Uplink
+from tests.identities import Member, Tree
 
 T = TypeVar("T")
 # batches in one transaction: what gathers at a busy hub while the disk syncs
@@ -80,17 +86,22 @@ class Figure:
 
 def measure(folder: Path, *, rows: int, commits: int, seed: int) -> list[Figure]:
     """One round in an empty folder."""
-    child = new_store(folder, "child")
+    tree = Tree(folder, "parent")
+    member = tree.add("child")
+    child = member.store
+    parent = _parent(tree, folder / "applying.db")
+    fresh = _parent(tree, folder / "receiving.db")
     origin = child.own_origin()
     people = persons(child, origin, rows, seed)
+    gc.collect()
+    gc.freeze()  # the rows that wait here are the bench's own; no daemon keeps them, nor has them traversed
 
     raw = rows / _cpu(lambda: _raw(folder / "raw.db", people))
     capture = rows / _cpu(lambda: insert_captured(child, people, a_commit=limits.IMPORT_ROWS_PER_COMMIT_MAX))
     bulk_head = child.head(origin).seq
     single = commits / _cpu(lambda: update_captured(child, people, commits, seed))
 
-    parent = new_store(folder, "parent")
-    works = _works(child, origin)
+    works = _works(member, origin)
     bulk = [work for work in works if work.header.seq <= bulk_head]
     ones = [work for work in works if work.header.previous_seq >= bulk_head]
     ones_commits = sum(work.header.commits for work in ones)
@@ -104,9 +115,11 @@ def measure(folder: Path, *, rows: int, commits: int, seed: int) -> list[Figure]
     full = [work for work in ones if work.header.commits == limits.BATCH_COMMITS_MAX]
     wire_one = sum(work.header.wire_bytes for work in full) / sum(work.header.commits for work in full)
     everything = rows + commits
-    wall = asyncio.run(_end_to_end(folder, child))
-    for store in (child, parent):
+    wall = asyncio.run(_end_to_end(fresh, tree.root, member))
+    gc.unfreeze()
+    for store in (parent, fresh):
         store.close()
+    tree.close()
     return [
         Figure("raw: executemany, one transaction, no log", raw, "rows/s", 1.0),
         Figure("capture, 500 rows a commit (chain, log, guard, witness)", capture, "rows/s", capture / raw),
@@ -122,6 +135,12 @@ def measure(folder: Path, *, rows: int, commits: int, seed: int) -> list[Figure]
     ]
 
 
+def _parent(tree: Tree, path: Path) -> Store:
+    """The root as it stands now, in a file of its own, opened as the daemon of a parent opens it."""
+    tree.root.store.connection.execute("VACUUM INTO ?", (str(path),))
+    return Store.open(path, clock=SystemClock(), source=Random(0), cache_kib=limits.PARENT_CACHE_KIB)
+
+
 def _cpu(work: Callable[[], object]) -> float:
     start = time.process_time()
     work()
@@ -135,20 +154,23 @@ def _raw(path: Path, rows: list[Row]) -> None:
     database.close()
 
 
-def _works(store: Store, origin: OriginId) -> list[Work]:
-    """The whole log as batches; bulk and one-row commits never share one, because they are measured apart."""
+def _works(member: Member, origin: OriginId) -> list[Work]:
+    """The whole log as signed batches; bulk and one-row commits never share one, because they are measured apart."""
+    store = member.store
     works: list[Work] = []
     previous = Head(origin, Seq(0), GENESIS_HASH)
     while commits := store.read_commits(origin, previous.seq):
         alike = [commit for commit in commits if commit.kind == commits[0].kind]
-        header, payload = encode_batch(previous, alike, signer=store.node_id)
+        head = alike[-1].head
+        signature = member.key.sign(batch_statement(head.origin, head.seq, head.hash))
+        header, payload = encode_batch(previous, alike, signer=store.node_id, signature=signature)
         works.append(Work(store.node_id, header, payload))
         previous = alike[-1].head
     return works
 
 
 def _apply(store: Store, works: list[Work]) -> None:
-    applier = GroupApplier(store)
+    applier = GroupApplier(store, Reference(store))
     for start in range(0, len(works), GROUP):
         for outcome in applier.apply(works[start : start + GROUP]):
             assert isinstance(outcome, Applied) and not outcome.quarantined, outcome
@@ -169,10 +191,16 @@ def _log_bytes(store: Store, origin: OriginId) -> tuple[int, int]:
     return bulk, single
 
 
-async def _end_to_end(folder: Path, child: Store) -> float:
-    """Seconds in which a child's whole log drains to a new parent over gRPC on loopback; one process has both ends."""
-    parent = new_store(folder, "hub")
+async def _nobody_enrols(_method: str, _request: bytes, _peer: Certificate) -> bytes:
+    raise AssertionError("nobody is enrolled here")
+
+
+async def _end_to_end(parent: Store, root: Member, member: Member) -> float:
+    """Seconds in which a child's whole log drains to a new parent over mutual TLS on loopback; one process has both
+    ends.
+    """
     source = Random(0)
+    child = member.store
     with ThreadPoolExecutor(1) as child_thread, ThreadPoolExecutor(1) as parent_thread:
         loop = asyncio.get_running_loop()
 
@@ -182,10 +210,16 @@ async def _end_to_end(folder: Path, child: Store) -> float:
         async def in_parent(work: Callable[[], T]) -> T:
             return await loop.run_in_executor(parent_thread, work)
 
-        server = HubServer(Hub(parent, source, "bench"), "127.0.0.1:0", in_parent, lambda: None)
+        hub = Hub(parent, root.key, source, "bench")
+        server = HubServer(hub, "127.0.0.1:0", in_parent, lambda: None, lambda: root.identity, _nobody_enrols)
         await server.start()
         uplink = Uplink(
-            server.address, lambda follow: ChildEndpoint(child, follow=follow, release="bench"), in_child, source
+            Parent(server.address, root.identity.node_id),
+            lambda: member.identity,
+            lambda follow: ChildEndpoint(child, key=member.key, follow=follow, release="bench"),
+            in_child,
+            source,
+            SystemClock(),
         )
         start = time.perf_counter()
         await uplink.drain()
@@ -193,5 +227,4 @@ async def _end_to_end(folder: Path, child: Store) -> float:
         await server.stop()
     origin = child.own_origin()
     assert parent.head(origin) == child.head(origin)
-    parent.close()
     return seconds

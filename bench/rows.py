@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 
 import sqlalchemy as sa
 
-from node.clock import SystemClock
-from node.ids import NodeId, OriginId, RowId
+from node.ids import OriginId, RowId
 from node.schema import PERSON_COLUMNS, person, sql
-from node.store import Profile, Store
+from node.store import Store
 
 GIVEN = (
     "An",
@@ -42,11 +40,6 @@ UPDATE_PHONE = sql(
 )
 
 Row = tuple[str | bytes, ...]
-
-
-def new_store(folder: Path, name: str) -> Store:
-    profile = Profile(NodeId(name), NodeId(""), "commune", "21550", "2020-01-01", name)
-    return Store.create(folder / f"{name}.db", profile, clock=SystemClock(), source=random.Random(name))
 
 
 def persons(store: Store, origin: OriginId, count: int, seed: int) -> list[Row]:

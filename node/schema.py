@@ -206,6 +206,7 @@ holding = _captured(
     _text("node_id"),
     _integer("from_seq"),  # the last commit before the holding
     _blob("from_hash"),
+    sa.Index("holding_by_subject", "origin", "subject"),
 )
 
 meta = _local(

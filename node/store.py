@@ -138,6 +138,8 @@ class Store:
         self.clock = clock
         self.minter = Minter(source)
         self.witness_failures = 0
+        self._node_id: NodeId | None = None
+        self._reference: OriginId | None = None
         self.missing: tuple[Missing, ...] = ()
         """Commits that the witness saw and the database lacks, found when the store was opened."""
 
@@ -279,9 +281,12 @@ class Store:
 
     @property
     def node_id(self) -> NodeId:
-        value = self._meta("node_id")
-        assert value is not None
-        return NodeId(value.decode())
+        """Written once, when the store is made."""
+        if self._node_id is None:
+            value = self._meta("node_id")
+            assert value is not None
+            self._node_id = NodeId(value.decode())
+        return self._node_id
 
     @property
     def incarnation(self) -> Incarnation:
@@ -319,8 +324,10 @@ class Store:
         """The origin whose rows are this tree's reference data: an authority's own one, else the one that the node was
         given when it was enrolled. None before.
         """
-        value = self._meta(_META_REFERENCE)
-        return None if value is None else OriginId(value)
+        if self._reference is None:  # another process may enrol the node
+            value = self._meta(_META_REFERENCE)
+            self._reference = None if value is None else OriginId(value)
+        return self._reference
 
     def authority_key(self) -> bytes | None:
         """The public key whose signature makes reference data; None before the node is enrolled."""
@@ -328,6 +335,7 @@ class Store:
 
     def trust(self, reference_origin: OriginId, authority_key: bytes) -> None:
         """Whose word on units, nodes and holdings counts here; known from the authority's certificate."""
+        self._reference = None
         with self.database.transaction():
             self._set_meta(_META_REFERENCE, reference_origin)
             self._set_meta(_META_AUTHORITY, authority_key)
