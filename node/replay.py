@@ -2,8 +2,9 @@
 
 Storing and applying are two steps. A commit that is stored and cannot be applied is *quarantined* with every later
 commit on the same rows; the rest goes on. The triggers that guard the tables are off while this module applies: it
-looks at every row itself first (owner, table, number of columns, no deletion), because a changeset for a missing table
-or with too many columns applies nothing and says nothing, and because merging hides a double insert.
+looks at every row itself first (owner, table, number of columns, no deletion), or proves the same of a large commit by
+counting, because a changeset for a missing table or with too many columns applies nothing and says nothing, and because
+merging hides a double insert.
 """
 
 from __future__ import annotations
@@ -19,10 +20,9 @@ import apsw
 from node import limits
 from node.chain import Commit
 from node.ids import ID_BYTES, OriginId, RowId
-from node.schema import COLUMN_COUNTS, COLUMN_NAMES, INSERT_ONLY_TABLES, REGISTER_TABLES, SCHEMA_VERSION
+from node.schema import COLUMN_COUNTS, INSERT_ONLY_TABLES, REGISTER_TABLES, SCHEMA_VERSION
 
 RowKey = tuple[str, RowId]
-SQLiteRow = tuple[object, ...]
 WHOLE_ORIGIN: Final[RowKey] = ("", RowId(b""))
 
 
@@ -38,24 +38,13 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """What a changeset would do: how many rows it touches, and its rows by table if it only inserts.
+    """What a changeset would do: the rows that it touches, or the whole origin if that cannot be told.
 
     ``refusal`` is None, or why it cannot be applied: (reason, detail).
     """
 
-    rows: int
+    keys: tuple[RowKey, ...]
     refusal: tuple[str, str] | None
-    inserts: tuple[tuple[str, list[SQLiteRow]], ...] | None = None
-    changed: tuple[RowKey, ...] = ()
-
-    @property
-    def keys(self) -> tuple[RowKey, ...]:
-        """The rows that it touches; the whole origin if that cannot be told. Made when somebody asks: a bulk commit
-        that is sound is applied without.
-        """
-        if self.inserts is None:
-            return self.changed
-        return tuple((table, RowId(row[1])) for table, rows in self.inserts for row in rows if _is_id(row[1]))
 
 
 def inspect(commit: Commit) -> Inspected:
@@ -67,48 +56,20 @@ def inspect(commit: Commit) -> Inspected:
         detail = f"made with schema version {commit.schema_version}, known is {SCHEMA_VERSION}"
         return _unreadable("schema_newer", detail)
     try:
-        return _inspect_inserts(commit) or _inspect_changes(commit)
+        return _inspect_changes(commit)
     except (apsw.Error, UnicodeDecodeError) as error:
         return _unreadable("malformed", f"the changeset cannot be read ({error})")
 
 
 def _unreadable(reason: str, detail: str) -> Inspected:
-    return Inspected(1, (reason, detail), changed=(WHOLE_ORIGIN,))
+    return Inspected((WHOLE_ORIGIN,), (reason, detail))
 
 
 def _is_id(value: object) -> TypeGuard[bytes]:
     return type(value) is bytes and len(value) == ID_BYTES
 
 
-def _inspect_inserts(commit: Commit) -> Inspected | None:
-    """The short way for commits that only insert, which most rows come in; None for others. The loop is what bulk apply
-    spends most of its time in.
-    """
-    inserts: list[tuple[str, list[SQLiteRow]]] = []
-    table = ""
-    refusal: tuple[str, str] | None = None
-    insert = apsw.SQLITE_INSERT
-    rows: list[SQLiteRow] = []
-    for change in apsw.Changeset.iter(commit.changeset):
-        if change.opcode != insert:
-            return None
-        if change.name != table:
-            table = change.name
-            rows = []
-            inserts.append((table, rows))
-            refusal = refusal or _table_refusal(table, change.column_count)
-        rows.append(change.new)  # type: ignore[arg-type]  # an insert has new values
-    if not inserts or refusal is not None:
-        return None  # said with all keys by the long way
-    origin = commit.origin
-    for _table, rows in inserts:
-        if [row for row in rows if row[0] != origin or type(row[1]) is not bytes or len(row[1]) != ID_BYTES]:
-            return None
-    return Inspected(sum(len(rows) for _, rows in inserts), None, tuple(inserts))
-
-
 def _inspect_changes(commit: Commit) -> Inspected:
-    """Every change by itself, whatever it is."""
     keys: list[RowKey] = []
     table = ""
     refusal: tuple[str, str] | None = None
@@ -130,7 +91,7 @@ def _inspect_changes(commit: Commit) -> Inspected:
             refusal = ("foreign_row", f"a row of {name} does not belong to the origin of the commit")
     if not keys:
         return _unreadable(*(refusal or ("malformed", "the changeset is empty")))
-    return Inspected(len(keys), refusal, changed=tuple(keys))
+    return Inspected(tuple(keys), refusal)
 
 
 def _table_refusal(name: str, column_count: int) -> tuple[str, str] | None:
@@ -203,7 +164,7 @@ class Replay:
             self._flush()  # what came before it is not held back by it
             self._hold(commit, *inspected.refusal, inspected.keys)
             return
-        if inspected.rows > limits.MERGE_ROWS_MAX:
+        if len(inspected.keys) > limits.MERGE_ROWS_MAX:
             self._flush()
             self._apply_plainly(commit, inspected)
             return
@@ -214,7 +175,7 @@ class Replay:
             merge = self._merge
         merge.commits.append(commit)
         merge.keys |= keys
-        merge.rows += inspected.rows
+        merge.rows += len(inspected.keys)
 
     def _in_bulk(self, commit: Commit) -> bool:
         """The fast way for large commits that only insert. False: it is of another kind, or something is wrong with it,
@@ -261,14 +222,11 @@ class Replay:
 
     def _apply_plainly(self, commit: Commit, inspected: Inspected) -> None:
         try:
-            if inspected.inserts is None:
-                _apply(self._connection, commit.changeset, inspected.rows)
-            else:
-                _insert(self._connection, inspected.inserts, inspected.rows)
+            _apply(self._connection, commit.changeset, len(inspected.keys))
         except _NotApplied as failure:
             self._hold(commit, failure.reason, failure.detail, inspected.keys)
         else:
-            self.rows += inspected.rows
+            self.rows += len(inspected.keys)
 
     def _hold(self, commit: Commit, reason: str, detail: str, keys: tuple[RowKey, ...]) -> None:
         if len(keys) > limits.QUARANTINE_ROWS_MAX:
@@ -358,22 +316,6 @@ def _apply_inserts(connection: apsw.Connection, commit: Commit, ids: Sequence[by
 
 def _count(connection: apsw.Connection, between: tuple[bytes, bytes, bytes]) -> int:
     return sum(cast("int", connection.execute(sql, between).fetchall()[0][0]) for sql in _COUNT_RANGE.values())
-
-
-def _insert(connection: apsw.Connection, inserts: tuple[tuple[str, list[SQLiteRow]], ...], rows: int) -> None:
-    """Plain inserts: what ``inspect`` has read need not be read again. Means the same as applying: a row that exists
-    aborts.
-    """
-    with _whole(connection, rows):
-        for table, values in inserts:
-            names = COLUMN_NAMES[table][: len(values[0])]  # an older schema step has fewer; the rest has defaults
-            statement = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
-            try:
-                connection.executemany(statement, values)
-            except (*_CONFLICTS, TypeError) as error:
-                raise _NotApplied(
-                    "conflict", f"a row of {table} cannot be inserted ({type(error).__name__})"
-                ) from error
 
 
 _CONFLICTS: Final = (apsw.AbortError, apsw.ConstraintError, apsw.SchemaChangeError, apsw.MismatchError, apsw.SQLError)
