@@ -54,7 +54,8 @@ class Tree:
         self.folder = folder
         self.clock = clock or SystemClock()
         signing = NodeKey.generate()
-        self.certificates = CertificateAuthority.create("test", self.clock.wall_ms(), signing)
+        founded_ms = self.clock.wall_ms() - 400 * limits.DAY_MS  # so that certificates of the past can be issued
+        self.certificates = CertificateAuthority.create("test", founded_ms, signing)
         AuthorityFolder(folder / root).keep(self.certificates.certificate, signing)
         key = NodeKey.generate()
         store = self._store(root, "")
