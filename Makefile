@@ -18,7 +18,7 @@ setup: $(VENV)/.installed ## build .venv from the hashed lock and install dansyn
 demo: setup ## a small two-province tree as real processes, links cut and restored, a table at the end
 	$(BIN)/dansync demo
 
-test: check ## what CI runs: the checks, then every test except the marked long ones
+test: check $(VENV)/.cipher ## what CI runs: the checks, then every test except the marked long ones
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not soak and not bench"
 
 check: setup ## style, types, import contracts, wire rules
@@ -69,6 +69,7 @@ lock: setup ## compile requirements/*.txt again; LOCK_FLAGS=--upgrade takes newe
 	$(PIP_COMPILE) --extra dev --extra synth --output-file requirements/dev.txt pyproject.toml
 	$(PIP_COMPILE) --constraint requirements/dev.txt --output-file requirements/runtime.txt pyproject.toml
 	$(PIP_COMPILE) --output-file requirements/windows.txt requirements/windows.in
+	$(PIP_COMPILE) --output-file requirements/cipher.txt requirements/cipher.in
 
 clean: ## remove .venv and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
@@ -82,6 +83,14 @@ $(VENV)/.locked: requirements/dev.txt
 		{ echo "$(PYTHON) comes without venv: install it (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+# SQLite with encryption has the import name of the plain one, so it lies in a folder of its own; tests of encrypted
+# stores put that folder in front.
+$(VENV)/.cipher: $(VENV)/.locked requirements/cipher.txt
+	rm -rf $(VENV)/cipher
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		--target $(VENV)/cipher --requirement requirements/cipher.txt
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.locked pyproject.toml

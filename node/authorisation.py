@@ -43,6 +43,7 @@ CALLS: Final[dict[str, dict[Role, Scope]]] = {
     "init": _KEEP,
     "run": _KEEP,
     "enroll": _KEEP,
+    "encrypt": _KEEP,
     "user add": _KEEP,
     "user remove": _KEEP,
     "ca init": _RULE,

@@ -16,6 +16,7 @@ from typing import Final, Literal
 import apsw
 
 from node import limits, schema
+from node.encryption import CIPHER, PLAIN_HEADER, StoreKey, header_of, require_cipher
 from node.errors import StoreBroken, StoreBusy, StoreDamaged, StoreError, StoreFull, StoreTooNew, UsageError
 from node.ids import OriginId
 
@@ -148,30 +149,67 @@ def open_database(
     vfs: str | None = None,
     exclusive: bool = False,
     cache_kib: int = limits.STORE_CACHE_KIB,
+    key: StoreKey | None = None,
 ) -> Database:
     """Open a store's file and bring its schema up to date (``create`` and ``write``).
 
-    ``vfs`` and ``exclusive`` are for the simulator's disk, which has no shared memory. Raises ``StoreError`` and its
-    kinds.
+    With a ``key`` the file is encrypted, or is refused. ``vfs`` and ``exclusive`` are for the simulator's disk, which
+    has no shared memory. Raises ``StoreError`` and its kinds.
     """
     require_sqlite(sqlite_version())
     name = str(path)
     if vfs is None and mode != "create" and not Path(name).exists():
         raise StoreError(f"There is no store at {name}.", hint="Create one with: dansync init")
+    _check_encryption(Path(name), key)
     with explained(name):
         connection = apsw.Connection(name, flags=_FLAGS[mode], vfs=vfs, statementcachesize=200)
         try:
+            if key is not None:
+                _unlock(connection, name, key)
             _configure(connection, mode, exclusive=exclusive, cache_kib=cache_kib)
             _check_identity(connection, name, mode)
             database = Database(connection, name)
             if mode != "read":
                 run_steps(database)
+                _check_encryption(Path(name), key)
             elif connection.pragma("user_version") != schema.SCHEMA_VERSION:
                 _refuse_version(name, int(connection.pragma("user_version")))
             return database
         except BaseException:
             connection.close()
             raise
+
+
+def _check_encryption(path: Path, key: StoreKey | None) -> None:
+    """Whether the file is what the settings say: a plain file where encryption is configured would stay plain."""
+    header = header_of(path)
+    if key is not None:
+        require_cipher(apsw)
+        if header == PLAIN_HEADER:
+            raise StoreError(
+                f"Encryption is configured, and the store {path} is a plain file. It was not opened.",
+                hint="Make an encrypted copy with dansync encrypt, or take the setting encryption out of node.toml.",
+            )
+    elif len(header) == len(PLAIN_HEADER) and header != PLAIN_HEADER:
+        raise StoreDamaged(
+            f"The store {path} is encrypted or is not a dansync store.",
+            hint='If it is encrypted, name its key in node.toml: encryption = "file:PATH" or "keyring:SERVICE"',
+        )
+
+
+def _unlock(connection: apsw.Connection, name: str, key: StoreKey) -> None:
+    """Before anything else is done with the connection."""
+    connection.pragma("cipher", CIPHER)
+    if connection.pragma("cipher") != CIPHER:
+        raise StoreError(f"SQLite did not accept the cipher {CIPHER}.", hint="Install the locked apsw-sqlite3mc.")
+    connection.pragma("key", key.pragma_value)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    except apsw.NotADBError as error:
+        raise StoreDamaged(
+            f"The store {name} cannot be read with this key, or is damaged.",
+            hint="Check which key the setting encryption in node.toml names. The file was not changed.",
+        ) from error
 
 
 def _configure(connection: apsw.Connection, mode: Mode, *, exclusive: bool, cache_kib: int) -> None:

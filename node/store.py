@@ -23,6 +23,7 @@ from node.chain import KIND_PROFILE, Commit, Head
 from node.clock import Clock
 from node.database import Database, Mode, explained, open_database
 from node.digest import OriginDigest, origin_digest
+from node.encryption import StoreKey
 from node.errors import StoreDamaged, StoreError, UsageError
 from node.holding import require_holder
 from node.ids import GENESIS_HASH, ID_BYTES, Hash, Incarnation, Minter, NodeId, OriginId, RowId, Seq, id_text
@@ -155,13 +156,14 @@ class Store:
         source: random.Random,
         vfs: str | None = None,
         witness_file: WitnessFile | None = None,
+        key: StoreKey | None = None,
     ) -> Store:
         """Make a store with one new origin that it owns. Called again with the same profile, after a crash or not, it
         opens what is there.
 
         Raises ``UsageError`` if the store already belongs to another node, and ``StoreError``.
         """
-        database = open_database(path, "create", vfs=vfs, exclusive=vfs is not None)
+        database = open_database(path, "create", vfs=vfs, exclusive=vfs is not None, key=key)
         with _closing_on_error(database), explained(str(path)):
             store = cls(database, _open_witness(path, witness_file), clock, source)
             if store._meta("node_id") is None:
@@ -184,9 +186,10 @@ class Store:
         vfs: str | None = None,
         witness_file: WitnessFile | None = None,
         cache_kib: int = limits.STORE_CACHE_KIB,
+        key: StoreKey | None = None,
     ) -> Store:
         """Open a node's store and compare it with its witness; what is missing is alarmed and stands in ``missing``."""
-        database = open_database(path, mode, vfs=vfs, exclusive=vfs is not None, cache_kib=cache_kib)
+        database = open_database(path, mode, vfs=vfs, exclusive=vfs is not None, cache_kib=cache_kib, key=key)
         with _closing_on_error(database), explained(str(path)):
             store = cls(database, _open_witness(path, witness_file), clock, source)
             if store._meta("node_id") is None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from node import limits
+from node.encryption import StoreKey, is_setting, load_key
 from node.errors import UsageError
 from node.ids import NodeId
 
@@ -34,6 +35,12 @@ class NodeConfig:
     metrics_listen: str = ""
     reconnect_ms_max: int = limits.RECONNECT_DELAY_MAX_MS
     """The longest pause before the parent is dialled again; shorter only where few children share a parent."""
+    encryption: str = ""
+    """Where the store's key is: ``file:PATH`` or ``keyring:SERVICE``; empty: the store is a plain file."""
+
+    def store_key(self) -> StoreKey | None:
+        """Raises ``StoreError`` if the key cannot be had."""
+        return load_key(self.encryption, self.node_id)
 
     @property
     def store_path(self) -> Path:
@@ -48,7 +55,7 @@ class NodeConfig:
         return self.folder / REJECTED_NAME
 
 
-_KEYS: Final = {"node_id", "parent_address", "listen", "metrics_listen", "reconnect_ms_max"}
+_KEYS: Final = {"node_id", "parent_address", "listen", "metrics_listen", "reconnect_ms_max", "encryption"}
 _NUMBERS: Final = {"reconnect_ms_max"}
 
 
@@ -74,6 +81,11 @@ def load_config(folder: Path) -> NodeConfig:
         )
     if not content.get("node_id"):
         raise UsageError(f"{path} does not name the node.", hint='Add a line: node_id = "..."')
+    encryption = str(content.get("encryption", ""))
+    if encryption and not is_setting(encryption):
+        raise UsageError(
+            f"{path}: encryption = {encryption!r} names no key.", hint='Write "file:PATH" or "keyring:SERVICE".'
+        )
     return NodeConfig(
         folder,
         NodeId(content["node_id"]),
@@ -83,6 +95,7 @@ def load_config(folder: Path) -> NodeConfig:
         reconnect_ms_max=max(
             content.get("reconnect_ms_max", limits.RECONNECT_DELAY_MAX_MS), limits.RECONNECT_DELAY_MIN_MS
         ),
+        encryption=encryption,
     )
 
 
@@ -100,6 +113,8 @@ def save_config(config: NodeConfig) -> None:
     for key in ("node_id", "parent_address", "listen", "metrics_listen"):
         value = str(getattr(config, key)).replace("\\", "\\\\").replace('"', '\\"')
         lines.append(f'{key} = "{value}"')
+    if config.encryption:
+        lines.append(f'encryption = "{config.encryption}"')
     if config.reconnect_ms_max != limits.RECONNECT_DELAY_MAX_MS:
         lines.append(f"reconnect_ms_max = {config.reconnect_ms_max}")
     path = config.folder / SETTINGS_NAME

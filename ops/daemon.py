@@ -100,7 +100,8 @@ class Daemon:
     def _open(self) -> Store:
         cache = limits.PARENT_CACHE_KIB if self.config.listen else limits.STORE_CACHE_KIB
         self.identities.load()  # before anything else: a node that is not enrolled neither dials nor listens
-        store = Store.open(self.config.store_path, clock=self.clock, source=self.source, cache_kib=cache)
+        key = self.config.store_key()
+        store = Store.open(self.config.store_path, clock=self.clock, source=self.source, cache_kib=cache, key=key)
         for loss in store.missing:
             _log.error(
                 "commits are missing: the store ends at %d, but %d was made here", loss.found.seq, loss.witnessed.seq

@@ -45,7 +45,10 @@ class NodeMetrics(Collector):
         yield from self._link()
         try:
             clock = SystemClock()
-            store = Store.open(self._daemon.config.store_path, clock=clock, source=random.SystemRandom(), mode="read")
+            config = self._daemon.config
+            store = Store.open(
+                config.store_path, clock=clock, source=random.SystemRandom(), mode="read", key=config.store_key()
+            )
         except DansyncError as error:
             _log.warning("metrics could not read the store: %s", error)
             return

@@ -33,7 +33,13 @@ COMPLETION: Final = "_DANSYNC_COMPLETE"
 COMMANDS: Final = (
     (
         N_("A node"),
-        {"init": "node:init", "run": "node:run", "status": "status:status", "log": "log:log"},
+        {
+            "init": "node:init",
+            "run": "node:run",
+            "status": "status:status",
+            "log": "log:log",
+            "encrypt": "encrypt:encrypt",
+        },
     ),
     (
         N_("Who takes part"),

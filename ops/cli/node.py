@@ -11,9 +11,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import apsw
 import rich_click as click
 
 from node.clock import SystemClock
+from node.encryption import is_setting, make_key, require_cipher
 from node.errors import DansyncError, UsageError
 from node.ids import NodeId, id_text
 from node.interchange.values import ValueRefused, read_date, read_id, read_node_id, read_text
@@ -66,6 +68,13 @@ class Address(click.ParamType[str]):
 @click.option("--parent", "parent_address", type=Address(), default="", help=N_("Where the parent listens."))
 @click.option("--listen", type=Address(), default="", help=N_("Where this node listens for its children."))
 @click.option("--metrics", "metrics_listen", type=Address(), default="", help=N_("Where Prometheus may read metrics."))
+@click.option(
+    "--encrypt",
+    "encryption",
+    default="",
+    metavar="file:PATH|keyring:SERVICE",
+    help=N_("Encrypt the store; where its key is kept, and made if there is none yet."),
+)
 @command_options
 def init(
     folder: Path,
@@ -79,13 +88,18 @@ def init(
     parent_address: str,
     listen: str,
     metrics_listen: str,
+    encryption: str,
     json_mode: bool,
 ) -> None:
     output = Output(json_mode=json_mode)
     profile = _profile(node_id, parent_node_id, tier, unit_code, unit_valid_from, name)
     if parent_address and not parent_node_id:
         raise UsageError("The parent's address is given without its name.", hint="Add: --parent-node-id NAME")
-    config = NodeConfig(folder, profile.node_id, parent_address, listen, metrics_listen)
+    if encryption and not is_setting(encryption):
+        raise UsageError(f"--encrypt: {encryption!r} names no key.", hint="Give file:PATH or keyring:SERVICE.")
+    if encryption:
+        require_cipher(apsw)
+    config = NodeConfig(folder, profile.node_id, parent_address, listen, metrics_listen, encryption=encryption)
     _require_free(config)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -95,7 +109,8 @@ def init(
             f"The folder {folder} cannot be written ({error.strerror}).",
             hint="Choose a folder on a local disk where you may write.",
         ) from error
-    store = Store.create(config.store_path, profile, clock=SystemClock(), source=random.SystemRandom())
+    key = make_key(encryption, profile.node_id) if encryption else None
+    store = Store.create(config.store_path, profile, clock=SystemClock(), source=random.SystemRandom(), key=key)
     try:
         origin = id_text(store.own_origin())
     finally:
@@ -105,6 +120,8 @@ def init(
             node=node_id, folder=folder, origin=origin
         )
     )
+    if encryption:
+        output.line(_("The store is encrypted. Keep a copy of its key elsewhere: {key}.").format(key=encryption))
     if parent_address:
         output.line(_("Next: dansync enroll {folder} INVITATION-FILE").format(folder=folder))
     else:
@@ -146,7 +163,14 @@ def _require_free(config: NodeConfig) -> None:
     owner = load_config(config.folder).node_id
     finished = False
     with contextlib.suppress(DansyncError):  # none yet, or one that was never completed: init goes on with it
-        Store.open(config.store_path, clock=SystemClock(), source=random.SystemRandom(), mode="read").close()
+        existing = load_config(config.folder)
+        Store.open(
+            config.store_path,
+            clock=SystemClock(),
+            source=random.SystemRandom(),
+            mode="read",
+            key=existing.store_key(),
+        ).close()
         finished = True
     if finished or owner != config.node_id:
         raise UsageError(

@@ -70,7 +70,9 @@ def opened(folder: Path, mode: Mode = "write", *, call: str, user: str = "") -> 
     Raises ``UsageError`` if they are of two nodes, ``NotAllowed`` if the user's role has no such call.
     """
     config = load_config(folder)
-    store = Store.open(config.store_path, clock=SystemClock(), source=random.SystemRandom(), mode=mode)
+    store = Store.open(
+        config.store_path, clock=SystemClock(), source=random.SystemRandom(), mode=mode, key=config.store_key()
+    )
     try:
         if store.node_id != config.node_id:
             raise UsageError(

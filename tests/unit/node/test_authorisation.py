@@ -36,6 +36,7 @@ EXPECTED: dict[str, str] = {
     "init": "----yy",
     "run": "----yy",
     "enroll": "----yy",
+    "encrypt": "----yy",
     "user add": "----yy",
     "user remove": "----yy",
     "ca init": "-----y",
