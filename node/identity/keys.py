@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from node.errors import IdentityError, UsageError
 
-_ALGORITHM: Final = ec.ECDSA(hashes.SHA256())
+# Deterministic (RFC 6979): no weak random number can give the key away, and a simulated world replays to the byte.
+_ALGORITHM: Final = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
 _ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256 (FIPS 186-4, D.1.2.3)
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
@@ -113,7 +114,7 @@ class NodeKey:
         return self._key
 
     def sign(self, message: bytes) -> bytes:
-        """ECDSA with SHA-256, DER, at most 72 bytes."""
+        """ECDSA with SHA-256, DER, at most 72 bytes; the same for the same message."""
         return self._key.sign(message, _ALGORITHM)
 
 

@@ -56,6 +56,7 @@ def test_a_signature_is_good_for_its_statement_and_its_key_only() -> None:
     assert not verifies(KEY.public, batch_statement(ORIGIN, Seq(8), GENESIS_HASH), signature)
     assert not verifies(SIGNING.public, statement, signature)
     assert len(signature) <= 72
+    assert KEY.sign(statement) == signature, "a seeded world has to replay"
 
 
 def test_no_statement_can_be_taken_for_another_kind() -> None:
