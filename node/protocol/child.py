@@ -116,6 +116,8 @@ class ChildSession:
         self._received_ms = now_ms
         if not child_takes(self.state, message):
             return self._finish("out_of_turn", f"{type(message).__name__} came in state {self.state.value}")
+        if self.state is ChildState.FINISHING and isinstance(message, Welcome | Heads):
+            return []  # it crossed our Finish
         match message:
             case Welcome():
                 return self._welcomed(message)
@@ -198,9 +200,11 @@ class ChildSession:
         opening = self.state in (ChildState.GREETED, ChildState.WELCOMED)
         if opening and now_ms - self._started_ms > limits.HELLO_TIMEOUT_MS:
             return self._close("hello_timeout", "the parent did not answer")
+        # An idle parent speaks rarely: its silence counts from what it was sent, not from its last heartbeat.
+        unanswered = now_ms - max(self._received_ms, self._sent_ms)
         if (
             self._flights or self._drained_waiting or self.state is ChildState.FINISHING
-        ) and silence > limits.ACK_TIMEOUT_MS:
+        ) and unanswered > limits.ACK_TIMEOUT_MS:
             return self._close("ack_timeout", "the parent did not acknowledge what was sent")
         if silence > limits.IDLE_TIMEOUT_MS:
             return self._close("idle_timeout", "nothing was heard from the parent")
