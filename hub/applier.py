@@ -69,6 +69,11 @@ _CLEAR_HALT = sql(
     .where(origin_head.c.origin == sa.bindparam("which"), origin_head.c.halted == "wrong_chain")
     .values(halted="", halted_detail="")
 )
+_SELECT_ALARM = sql(
+    sa.select(alarm.c.id)
+    .where(alarm.c.origin == sa.bindparam("which"), alarm.c.code == sa.bindparam("code"))
+    .limit(sa.bindparam("count"))
+)
 _INSERT_ALARM = sql(
     sa.insert(alarm).values({name: sa.bindparam(name) for name in ("raised_at", "code", "origin", "detail")})
 )
@@ -200,7 +205,13 @@ class _Group:
 
     def _mark(self, origin: OriginId, refusal: Refused) -> None:
         row = self._connection.execute(_SELECT_HALT, {"which": origin}).fetchone()
-        if row is None or row[0] != refusal.code:
+        if row is None:  # an origin of which nothing is stored cannot be marked; its alarm says it once
+            known = self._connection.execute(
+                _SELECT_ALARM, {"which": origin, "code": refusal.code, "count": 1}
+            ).fetchone()
+            if known is None:
+                self._alarm(refusal.code, origin, refusal.detail)
+        elif row[0] != refusal.code:
             self._connection.execute(_SET_HALT, {"which": origin, "code": refusal.code, "reason": refusal.detail})
             self._alarm(refusal.code, origin, refusal.detail)
 
