@@ -170,7 +170,7 @@ def test_sound_commits_take_the_mark_of_a_wrong_chain_back(district: District) -
     assert refusal(district, commune.work(1, hash=Hash(b"x" * 32))).fault
     district.applied(commune.work(1))
     assert {state.halted for state in district.store.states()} == {""}
-    assert refusal(district, commune.work(2 - 1, hash=Hash(b"x" * 32))).fault
+    assert refusal(district, commune.work(1, hash=Hash(b"x" * 32))).fault
     assert district.codes() == ["wrong_chain", "wrong_chain"]
 
 
@@ -285,7 +285,7 @@ def test_the_counts_of_a_group_add_up(district: District) -> None:
     stored = district.store.connection.execute("SELECT count(*) FROM change_log").fetchall()[0][0]
     applied = [outcome for outcome in outcomes if isinstance(outcome, Applied)]
     assert sum(outcome.quarantined for outcome in applied) == held == 3
-    assert sum(outcome.commits for outcome in applied) == stored - 1  # the parent's own first commit
+    assert sum(outcome.commits for outcome in applied) + 1 == stored  # the parent's own first commit
     assert all(0 <= outcome.quarantined <= outcome.commits for outcome in applied)
 
 
@@ -299,7 +299,8 @@ def test_a_full_disk_in_the_middle_of_a_group_leaves_nothing_of_it(district: Dis
     district.applied(one.work(0, 1))
     connection = district.store.connection
     pages = connection.pragma("page_count")
-    connection.pragma("max_page_count", int(str(pages)) + 4)
+    assert isinstance(pages, int)
+    connection.pragma("max_page_count", pages + 4)
     with pytest.raises(StoreFull):
         district.apply(one.work(1), two.work())
     assert not connection.in_transaction
