@@ -261,17 +261,35 @@ def test_a_commit_before_one_that_cannot_be_applied_is_applied(district: Distric
     assert district.applied(commune.work_of(bad[0].head, later)) == [(4, 1, 1)]
 
 
-def test_what_is_held_back_stays_so_in_later_groups(district: District) -> None:
+def test_rows_that_are_held_back_stay_so_in_later_groups(district: District) -> None:
     commune = district.commune("c1")
-    commune.record("An")
-    row = commune.record("Bình")
-    district.applied(commune.work(0, 2))
-    stolen = commune.forged(commune.head_at(2), commune.commits(1, 1)[0].changeset)  # inserts An a second time
-    assert district.applied(commune.work_of(commune.head_at(2), stolen)) == [(3, 1, 1)]
-    assert row not in {key for _, key in district.store.quarantined(commune.origin)}
-    later = commune.forged(stolen[0].head, commune.commits(2, 1)[0].changeset, commune.commits(1, 1)[0].changeset)
-    assert district.applied(commune.work_of(stolen[0].head, later)) == [(5, 2, 1)]
+    commune.rename(commune.record("An"), "Ân")
+    insert, rename = (commit.changeset for commit in commune.commits(1))
+    early = commune.forged(commune.head_at(1), rename)  # a row that is not there yet
+    assert district.applied(commune.work(0, 1), commune.work_of(commune.head_at(1), early)) == [(1, 1, 0), (2, 1, 1)]
+    later = commune.forged(early[0].head, insert)
+    assert district.applied(commune.work_of(early[0].head, later)) == [(3, 1, 1)]
+    assert district.names(commune) == []
+    reasons = district.store.connection.execute("SELECT seq, reason FROM quarantine ORDER BY seq").fetchall()
+    assert reasons == [(2, "conflict"), (3, "behind_quarantine")]
+    assert district.codes() == ["quarantined"]
+
+
+def test_other_rows_of_the_origin_go_on(district: District) -> None:
+    commune = district.commune("c1")
+    commune.record("An", "Bình")
+    again = commune.forged(commune.head_at(2), commune.commits(1, 1)[0].changeset)  # inserts An a second time
+    district.applied(commune.work(0, 2), commune.work_of(commune.head_at(2), again))
+    later = commune.forged(again[0].head, commune.commits(2, 1)[0].changeset)
+    assert district.applied(commune.work_of(again[0].head, later)) == [(4, 1, 0)]
     assert district.names(commune) == ["An", "Bình"]
+
+
+def test_each_batch_of_a_group_counts_what_was_held_back_of_it(district: District) -> None:
+    commune = district.commune("c1")
+    bad = commune.forged(commune.head_at(1), b"junk", b"more junk", b"and more")
+    works = [commune.work(), commune.work_of(commune.head_at(1), bad[:1]), commune.work_of(bad[0].head, bad[1:])]
+    assert district.applied(*works) == [(1, 1, 0), (2, 1, 1), (4, 2, 2)]
 
 
 def test_the_counts_of_a_group_add_up(district: District) -> None:

@@ -279,9 +279,11 @@ def test_a_header_that_is_another_commits_breaks_the_chain(changes: dict[str, ob
     assert refused.value.code == "wrong_chain"
 
 
-def test_an_empty_commit_is_refused() -> None:
-    with pytest.raises(CommitRefused):
-        _spoilt(lambda body: _set_first(body, "changeset_bytes", 0, 6))
+@pytest.mark.parametrize("changesets", [[b""], [b"", b"two"], [b"one", b""]], ids=repr)
+def test_an_empty_commit_is_refused_though_its_chain_is_sound(changesets: list[bytes]) -> None:
+    with pytest.raises(CommitRefused) as refused:
+        decode_batch(*batch_of(commits_of(changesets)))
+    assert refused.value.code == "oversized"
 
 
 def test_a_commit_over_the_limit_is_refused() -> None:
