@@ -95,6 +95,7 @@ class ChildSession:
         self._started_ms = 0
         self._received_ms = 0
         self._sent_ms = 0
+        self._ticked_ms = 0
         self._drained_ms: int | None = None
         self._drained_waiting = False
         self._work_since_drained = True
@@ -104,7 +105,7 @@ class ChildSession:
     def start(self, hello: Hello, own: Sequence[Head], relayed: Sequence[Head], now_ms: int) -> list[ChildAction]:
         assert self.state is ChildState.NEW
         self._schema_version = hello.schema_version
-        self._started_ms = self._received_ms = self._sent_ms = now_ms
+        self._started_ms = self._received_ms = self._sent_ms = self._ticked_ms = now_ms
         self._add(own, relayed)
         self.state = ChildState.GREETED
         return [Send(hello), *(Send(part) for part in pieces(own, relayed))]
@@ -196,6 +197,7 @@ class ChildSession:
         """Deadlines and heartbeats; ``now_ms`` is monotonic."""
         if self.state in (ChildState.NEW, ChildState.CLOSED):
             return []
+        self._ticked_ms = now_ms
         silence = now_ms - self._received_ms
         opening = self.state in (ChildState.GREETED, ChildState.WELCOMED)
         if opening and now_ms - self._started_ms > limits.HELLO_TIMEOUT_MS:
@@ -223,6 +225,7 @@ class ChildSession:
         if self.state in (ChildState.NEW, ChildState.CLOSED, ChildState.FINISHING):
             return []
         self.state = ChildState.FINISHING
+        self._sent_ms = self._ticked_ms
         return [Send(Finish(code, ""))]
 
     @property

@@ -92,6 +92,17 @@ def test_a_parent_that_does_not_answer_finish_is_given_up() -> None:
     assert child_code(pair) == "ack_timeout"
 
 
+def test_a_child_that_stops_after_a_quiet_while_waits_for_the_answer() -> None:
+    pair = drained()
+    for _ in range(14):
+        pair.tick(SECOND)
+    pair.stop("shutdown")
+    pair.tick(SECOND)
+    assert child_code(pair) == ""
+    pair.settle()
+    assert child_code(pair) == "shutdown"
+
+
 def test_a_silent_parent_is_given_up() -> None:
     pair = drained()
     session = pair.child_session
