@@ -21,7 +21,7 @@ from node.ids import Hash, NodeId, OriginId
 from node.protocol.messages import BatchHeader
 from node.reference import Reference
 from node.replay import Replay, RowKey, store_quarantine
-from node.schema import SCHEMA_VERSION, batch_signature, origin_head, sql
+from node.schema import SCHEMA_VERSION, alarm, batch_signature, origin_head, sql
 from node.store import Store
 
 
@@ -75,9 +75,13 @@ _CLEAR_HALT = sql(
     .where(origin_head.c.origin == sa.bindparam("which"), sa.text(f"halted IN ({_FAULT_LIST})"))
     .values(halted="", halted_detail="")
 )
-_INSERT_ALARM = (
-    "INSERT INTO alarm (raised_at, code, origin, detail) SELECT :raised_at, :code, :origin, :detail WHERE NOT EXISTS "
-    "(SELECT 1 FROM alarm WHERE code = :code AND origin IS :origin AND detail = :detail)"
+_SELECT_ALARM = sql(
+    sa.select(alarm.c.id)
+    .where(alarm.c.origin == sa.bindparam("which"), alarm.c.code == sa.bindparam("code"))
+    .limit(sa.bindparam("count"))
+)
+_INSERT_ALARM = sql(
+    sa.insert(alarm).values({name: sa.bindparam(name) for name in ("raised_at", "code", "origin", "detail")})
 )
 
 assert batch_signature.name == "batch_signature"
@@ -216,7 +220,13 @@ class _Group:
 
     def _mark(self, origin: OriginId, refusal: Refused) -> None:
         row = self._connection.execute(_SELECT_HALT, {"which": origin}).fetchone()
-        if row is None or row[0] != refusal.code:
+        if row is None:  # an origin of which nothing is stored cannot be marked; its alarm says it once
+            known = self._connection.execute(
+                _SELECT_ALARM, {"which": origin, "code": refusal.code, "count": 1}
+            ).fetchone()
+            if known is None:
+                self._alarm(refusal.code, origin, refusal.detail)
+        elif row[0] != refusal.code:
             self._connection.execute(_SET_HALT, {"which": origin, "code": refusal.code, "reason": refusal.detail})
             self._alarm(refusal.code, origin, refusal.detail)
 

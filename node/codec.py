@@ -24,6 +24,9 @@ _COMPRESSOR_PARAMETERS = zstandard.ZstdCompressionParameters.from_level(
     limits.ZSTD_LEVEL, write_checksum=True, write_content_size=True, enable_ldm=False
 )
 
+# A word travels once and is stored with every commit that names it.
+_WORD_BYTES_MAX = max(limits.AUTHOR_BYTES_MAX, limits.TAG_BYTES_MAX)
+
 
 def encode_batch(
     previous: Head, commits: Sequence[Commit], *, signer: NodeId, signature: bytes = b""
@@ -79,15 +82,12 @@ def decompress(payload: bytes, raw_bytes: int) -> bytes:
         parameters = zstandard.get_frame_parameters(payload)
         if parameters.content_size != raw_bytes or parameters.window_size > max(limits.ZSTD_WINDOW_BYTES_MAX, 1 << 10):
             raise FrameRefused("bomb", "The compressed size of a batch does not agree with its header.")
-        reader = zstandard.ZstdDecompressor(max_window_size=limits.ZSTD_WINDOW_BYTES_MAX).decompressobj(
-            read_across_frames=False
+        # One call into a buffer of the declared size: a streaming reader would go on past it until the last block.
+        return zstandard.ZstdDecompressor(max_window_size=limits.ZSTD_WINDOW_BYTES_MAX).decompress(
+            payload, read_across_frames=False, allow_extra_data=False
         )
-        raw = reader.decompress(payload)
     except zstandard.ZstdError as error:
         raise FrameRefused("malformed", f"The body of a batch cannot be decompressed ({error}).") from error
-    if len(raw) != raw_bytes or reader.unused_data or not reader.eof:
-        raise FrameRefused("malformed", "The body of a batch is cut or has something behind it.")
-    return raw
 
 
 def decode_batch(header: BatchHeader, payload: bytes) -> list[Commit]:
@@ -107,6 +107,8 @@ def decode_batch(header: BatchHeader, payload: bytes) -> list[Commit]:
     if sum(body.changeset_bytes) != len(body.changesets):
         raise FrameRefused("malformed", "The changesets of a batch do not add up to its body.")
     words, content = list(body.words), body.changesets
+    if any(len(word.encode()) > _WORD_BYTES_MAX for word in words):
+        raise CommitRefused("oversized", "The author, the kind or the tag of a commit is too long.")
     commits: list[Commit] = []
     value, seq, recorded_at, offset = header.previous_hash, header.previous_seq, 0, 0
     for version, step, author, kind, tag, size in zip(*columns, strict=True):

@@ -152,16 +152,18 @@ class Replay:
         inspected = inspect(commit)
         if held:
             if WHOLE_ORIGIN in held:
+                self._flush_before(commit)
                 self._hold(commit, "behind_quarantine", "the origin is held back", inspected.keys)
                 return
             touched = next((key for key in inspected.keys if key in held), None)
             if touched is not None or WHOLE_ORIGIN in inspected.keys:
+                self._flush_before(commit)
                 self._hold(
                     commit, "behind_quarantine", "an earlier commit on the same rows is held back", inspected.keys
                 )
                 return
         if inspected.refusal is not None:
-            self._flush()  # what came before it is not held back by it
+            self._flush_before(commit)
             self._hold(commit, *inspected.refusal, inspected.keys)
             return
         if len(inspected.keys) > limits.MERGE_ROWS_MAX:
@@ -193,6 +195,11 @@ class Replay:
             return False
         self.rows += len(ids)
         return True
+
+    def _flush_before(self, held: Commit) -> None:
+        """A commit holds back what follows it, never what came before it and still waits to be applied."""
+        if any(commit.origin == held.origin for commit in self._merge.commits):
+            self._flush()
 
     def _flush(self) -> None:
         """Apply what was merged; if the merged changeset fails, one by one, so that only the culprit is held back."""

@@ -137,8 +137,8 @@ def _checked(frame: bytes) -> bytes:
 
 
 def _cut(text: str) -> str:
-    """A detail may quote the world; it is shortened to its limit, never refused."""
-    return text.encode()[: limits.TEXT_FIELD_BYTES_MAX].decode(errors="ignore")
+    """A detail may quote the world, also a path that is no UTF-8; it is shortened to its limit, never refused."""
+    return text.encode(errors="replace")[: limits.TEXT_FIELD_BYTES_MAX].decode(errors="ignore")
 
 
 def _write_head(target: sync_pb2.Head, head: Head) -> None:
@@ -245,6 +245,8 @@ def decode_response(data: bytes) -> ParentMessage:
             return _read_heads(frame.heads)
         case "acknowledge":
             message = frame.acknowledge
+            if message.applied + message.quarantined > limits.BATCH_COMMITS_MAX:
+                raise FrameRefused("malformed", "The parent acknowledges more commits than a batch holds.")
             return Acknowledge(
                 BatchNumber(message.batch),
                 _read_head(message.head),

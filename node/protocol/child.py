@@ -92,6 +92,7 @@ class ChildSession:
         self._started_ms = 0
         self._received_ms = 0
         self._sent_ms = 0
+        self._ticked_ms = 0
         self._drained_ms: int | None = None
         self._drained_waiting = False
         self._work_since_drained = True
@@ -101,7 +102,7 @@ class ChildSession:
     def start(self, hello: Hello, own: Sequence[Head], relayed: Sequence[Head], now_ms: int) -> list[ChildAction]:
         assert self.state is ChildState.NEW
         self._schema_version = hello.schema_version
-        self._started_ms = self._received_ms = self._sent_ms = now_ms
+        self._started_ms = self._received_ms = self._sent_ms = self._ticked_ms = now_ms
         self._add(own, relayed)
         self.state = ChildState.GREETED
         return [Send(hello), *(Send(part) for part in pieces(own, relayed))]
@@ -113,6 +114,8 @@ class ChildSession:
         self._received_ms = now_ms
         if not child_takes(self.state, message):
             return self._finish("out_of_turn", f"{type(message).__name__} came in state {self.state.value}")
+        if self.state is ChildState.FINISHING and isinstance(message, Welcome | Heads):
+            return []  # it crossed our Finish
         match message:
             case Welcome():
                 return self._welcomed(message)
@@ -220,13 +223,16 @@ class ChildSession:
         """Deadlines and heartbeats; ``now_ms`` is monotonic."""
         if self.state in (ChildState.NEW, ChildState.CLOSED):
             return []
+        self._ticked_ms = now_ms
         silence = now_ms - self._received_ms
         opening = self.state in (ChildState.GREETED, ChildState.WELCOMED)
         if opening and now_ms - self._started_ms > limits.HELLO_TIMEOUT_MS:
             return self._close("hello_timeout", "the parent did not answer")
+        # An idle parent speaks rarely: its silence counts from what it was sent, not from its last heartbeat.
+        unanswered = now_ms - max(self._received_ms, self._sent_ms)
         if (
             self._sending.under_way or self._drained_waiting or self.state is ChildState.FINISHING
-        ) and silence > limits.ACK_TIMEOUT_MS:
+        ) and unanswered > limits.ACK_TIMEOUT_MS:
             return self._close("ack_timeout", "the parent did not acknowledge what was sent")
         if silence > limits.IDLE_TIMEOUT_MS:
             return self._close("idle_timeout", "nothing was heard from the parent")
@@ -245,6 +251,7 @@ class ChildSession:
         if self.state in (ChildState.NEW, ChildState.CLOSED, ChildState.FINISHING):
             return []
         self.state = ChildState.FINISHING
+        self._sent_ms = self._ticked_ms
         return [Send(Finish(code, ""))]
 
     @property
@@ -367,9 +374,11 @@ class ChildSession:
         cursor = self._sending.cursors.get(message.origin)
         if cursor is None and message.origin not in self._wanted:
             return self._finish("out_of_turn", "the parent refused an origin that it was not offered")
-        if message.batch is None and self._wanted.pop(message.origin, None) is not None:
+        wished = message.batch is None and self._wanted.pop(message.origin, None) is not None
+        if cursor is None:
             return [Alarm(message.code, message.origin, message.detail), *self._pump(now_ms)]
-        assert cursor is not None
+        if wished and message.code == Relation.FORK.value and not cursor.own:
+            message = Refuse(message.origin, Relation.DIVERGED.value, EXPLANATIONS[Relation.DIVERGED], None)
         if cursor.halted:
             return self._pump(now_ms)
         cursor.halted = True

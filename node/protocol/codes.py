@@ -14,7 +14,16 @@ CODES: Final = frozenset(
     {
         *("done", "shutdown", "superseded", "link_lost", "store", "internal"),
         *("hello_timeout", "ack_timeout", "idle_timeout", "too_many_frames", "window"),
-        *("out_of_turn", "malformed", "oversized", "bomb", "protocol_version", "parent_older", "schema_newer"),
+        *(
+            "out_of_turn",
+            "out_of_order",
+            "malformed",
+            "oversized",
+            "bomb",
+            "protocol_version",
+            "parent_older",
+            "schema_newer",
+        ),
         *("foreign", "gap", "wrong_chain", "owned_here", "not_enrolled", "halted"),
         *("unsigned", "wrong_signature", "not_holder", "retired", "forbidden"),
         *("identity", "revoked", "expired", "second_incarnation"),

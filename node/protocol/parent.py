@@ -229,7 +229,8 @@ class ParentSession:
             return self._finish("hello_timeout", "no complete Hello came in time")
         if now_ms - self._received_ms > limits.IDLE_TIMEOUT_MS:
             return self._finish("idle_timeout", "nothing was heard from the child")
-        if self._sending.under_way and now_ms - self._received_ms > limits.ACK_TIMEOUT_MS:
+        unanswered = now_ms - max(self._received_ms, self._sent_ms)
+        if self._sending.under_way and unanswered > limits.ACK_TIMEOUT_MS:
             return self._finish("ack_timeout", "the child did not take what was sent")
         interval = (
             limits.BUSY_HEARTBEAT_INTERVAL_MS if self._under_way or self._looking_up else limits.HEARTBEAT_INTERVAL_MS

@@ -53,7 +53,7 @@ CHILD_TAKES: Final[dict[ChildState, frozenset[type[ParentMessage]]]] = {
     ChildState.WELCOMED: frozenset({Heads, Heartbeat, Finish}),
     ChildState.LOCATING: frozenset({Heartbeat, Finish}),
     ChildState.STREAMING: frozenset({Heads, Acknowledge, Refuse, Ticket, BatchFrame, Heartbeat, Finish}),
-    ChildState.FINISHING: frozenset({Heads, Acknowledge, Refuse, Ticket, BatchFrame, Heartbeat, Finish}),
+    ChildState.FINISHING: frozenset({Welcome, Heads, Acknowledge, Refuse, Ticket, BatchFrame, Heartbeat, Finish}),
     ChildState.CLOSED: frozenset(),
 }
 
