@@ -35,9 +35,6 @@ BATCH_COMMITS_MAX: Final = 500  # commits of one origin in one batch
 BATCH_BYTES_TARGET: Final = 1 * MIB  # a batch is closed once its commits reach this size (raw)
 BATCH_BYTES_MAX: Final = COMMIT_BYTES_MAX + 1 * MIB  # raw size of a batch: one largest commit and its envelope
 BATCH_WIRE_BYTES_MAX: Final = BATCH_BYTES_MAX + 64 * KIB  # compressed size: never much larger than raw
-ZSTD_RATIO_MAX: Final = 400  # a batch that claims to grow more is a bomb (real ones measured at 3 to 60)
-# up to this raw size the ratio is not looked at: small batches repeat themselves
-ZSTD_RATIO_FREE_BYTES: Final = 256 * KIB
 ZSTD_WINDOW_BYTES_MAX: Final = 8 * MIB
 ZSTD_LEVEL: Final = 6
 WINDOW_BATCHES_MAX: Final = 4  # batches sent and not yet acknowledged
