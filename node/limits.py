@@ -62,6 +62,7 @@ CERTIFICATE_LIFE_MS: Final = 800 * DAY_MS  # longer than the longest time offlin
 RENEW_AFTER_SHARE: Final = 1 / 3  # of the life: from then on at every contact
 INVITATION_LIFE_MS: Final = 14 * DAY_MS
 CERTIFICATE_BACKDATE_MS: Final = 2 * DAY_MS  # a PC whose clock is a day behind can still join
+CERTIFICATES_PER_DAY_MAX: Final = 5  # of one node; each is a commit that flows to every node
 CERTIFICATE_BYTES_MAX: Final = 8 * KIB
 ORIGINS_PER_NODE_MAX: Final = 1_000  # origins that one enrolment may name
 

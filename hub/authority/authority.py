@@ -178,7 +178,17 @@ class Authority:
         """An invitation that was used: whoever used it may have its answer again, nobody else."""
         if public_key not in self.reference.public_keys(node_id):
             return _refused("used", "this invitation was used already, with another key; ask for a new one")
-        return self._certify(under_way, node_id, public_key)
+        return self._too_many(node_id) or self._certify(under_way, node_id, public_key)
+
+    def _too_many(self, node_id: NodeId) -> Answer | None:
+        """Every certificate is a commit that goes to every node: nobody gets them by the thousand."""
+        since_ms = self.store.clock.wall_ms() - limits.CERTIFICATE_BACKDATE_MS - limits.DAY_MS
+        recent = [
+            item for item in self.reference.enrolments() if item.node_id == node_id and item.not_before_ms > since_ms
+        ]
+        if len(recent) < limits.CERTIFICATES_PER_DAY_MAX:
+            return None
+        return _refused("too_many", f"node {node_id} got {len(recent)} certificates within a day; try again tomorrow")
 
     def _approval(self, under_way: Act, issued: IssuedInvitation, node_id: NodeId, public_key: bytes) -> Answer | None:
         """None when a person has agreed."""
@@ -247,7 +257,7 @@ class Authority:
                 return _refused("revoked", f"node {node_id} was revoked")
             if public_key not in self.reference.public_keys(node_id):
                 return _refused("wrong_key", "a renewal keeps the key; with another key the node is enrolled anew")
-            return self._certify(under_way, node_id, public_key)
+            return self._too_many(node_id) or self._certify(under_way, node_id, public_key)
 
     def _certify(self, under_way: Act, node_id: NodeId, public_key: bytes) -> Answer:
         now_ms = self.store.clock.wall_ms()

@@ -24,8 +24,8 @@ from hub.server import HubServer
 from hub.session import Hub
 from node import limits
 from node.authorisation import CALLS, may_call
-from node.enrolling import renewal_request
-from node.enrolment_wire import RENEW_METHOD, decode_answer, encode_renew_request
+from node.clock import ManualClock, SystemClock
+from node.enrolment_wire import RENEW_METHOD
 from node.errors import IdentityError, PeerUnavailable
 from node.identity import tls
 from node.identity.certificates import Certificate, CertificateAuthority
@@ -40,6 +40,7 @@ from node.wire import SYNC_METHOD, decode_response, encode_request
 from ops.config import load_config, save_config
 from ops.enrolment import enrol
 from ops.rehearsal.nodes import NodeProcess, free_port
+from ops.renewal import Renewal
 from tests.identities import Tree
 from tests.integration.test_command_line import dansync
 from tests.integration.test_transport import HELLO, SECONDS, Thread, run
@@ -269,18 +270,27 @@ def test_a_stream_is_cut_within_two_seconds_of_its_revocation(tmp_path: Path) ->
     run(work())
 
 
-def test_a_renewed_certificate_counts_from_the_next_session_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("age_days", "renewed"), [(100, False), (400, True)])
+def test_a_certificate_is_renewed_at_a_contact_after_a_third_of_its_life(
+    age_days: int, renewed: bool, tmp_path: Path
+) -> None:
     async def work() -> None:
-        tree = Tree(tmp_path)
+        now = SystemClock().wall_ms()
+        clock = ManualClock(now - age_days * limits.DAY_MS)
+        tree = Tree(tmp_path, clock=clock)
         child = tree.add("child")
+        child.config()
+        clock.set_wall_ms(now)
+        place = IdentityFolder(child.folder)
+        before = place.load().certificate
         async with listening(tree) as server:
             options = (*CLIENT_OPTIONS, *tls.channel_options(NodeId("hub")))
             async with grpc.aio.secure_channel(server.address, mutual(child.identity), options=options) as channel:
-                request = encode_renew_request(renewal_request(child.identity))
-                answer = decode_answer(await unary(channel, RENEW_METHOD, request))
-        assert answer.state == "issued"
-        renewed = tree.authority.reference.enrolments()
-        assert len({item.serial for item in renewed if item.node_id == "child"}) == 2
+                await Renewal(place, clock)(channel)
+            after = place.load().certificate
+            assert (after != before) is renewed
+            assert after.public_key == before.public_key, "the key stays"
+            assert await call(server, mutual(place.load()), SYNC_METHOD) == "answered"
         tree.close()
 
     run(work())

@@ -190,6 +190,17 @@ def test_a_node_renews_for_the_key_that_it_has_and_for_no_other(tree: Tree) -> N
     assert authority.renew(make_request(key, NodeId("c"))).code == "revoked"
 
 
+def test_nobody_gets_certificates_by_the_thousand(tree: Tree) -> None:
+    authority, key = tree.authority, NodeKey.generate()
+    invitation = authority.invite(NodeId("c"), NodeId("root"), "commune", by="lan")
+    states = [ask(authority, invitation, key).state for _ in range(4)]
+    states += [authority.renew(make_request(key, NodeId("c"))).state for _ in range(4)]
+    assert states.count("issued") == limits.CERTIFICATES_PER_DAY_MAX
+    assert authority.renew(make_request(key, NodeId("c"))).code == "too_many"
+    clock_of(tree).advance_ms(2 * limits.DAY_MS)
+    assert authority.renew(make_request(key, NodeId("c"))).state == "issued"
+
+
 def test_a_revoked_node_comes_back_only_when_it_is_let_in_again(tree: Tree) -> None:
     authority, key = tree.authority, NodeKey.generate()
     invitation = authority.invite(NodeId("c"), NodeId("root"), "commune", by="lan")
