@@ -15,21 +15,26 @@ from typing import cast
 from node import limits, tickets
 from node.applier import Applied, GroupApplier, Refused, Work
 from node.chain import Head
+from node.healing import Healer
 from node.identity.keys import NodeKey
 from node.identity.statements import receipt_statement
 from node.ids import GENESIS_HASH, NodeId, OriginId, Seq
+from node.mail import Mail
 from node.outgoing import next_batch
 from node.protocol.actions import (
     Alarm,
     Apply,
     Close,
     ConfirmTicket,
+    ForgetLetter,
     LoadDown,
+    LoadLetter,
     LookUp,
     MintTicket,
     Offer,
     ParentAction,
     Send,
+    TakeLetter,
 )
 from node.protocol.messages import (
     PROTOCOL_VERSION_MAX,
@@ -42,7 +47,7 @@ from node.protocol.messages import (
     TicketVerdict,
     Welcome,
 )
-from node.protocol.parent import LookedUp, ParentSession
+from node.protocol.parent import LookedUp, Offered, ParentSession
 from node.reference import Reference
 from node.schema import SCHEMA_VERSION
 from node.store import OriginState, Store
@@ -87,6 +92,8 @@ class Hub:
         self.release = release
         self.source = source
         self.reference = Reference(store)
+        self.mail = Mail(store, self.reference)
+        self.healer = Healer(store, self.reference, key)
         self.sessions: dict[NodeId, ParentEndpoint] = {}
         self.stirred: list[ParentEndpoint] = []
         """Sessions that got something to do in the turn of another one; the server wakes them."""
@@ -118,6 +125,8 @@ class Hub:
         while self._queue and len(group) < limits.GROUP_BATCHES_MAX and size < limits.GROUP_BYTES_MAX:
             group.append(self._queue.popleft())
             size += group[-1].work.header.raw_bytes
+        for item in group:
+            item.endpoint.check_place()
         taken = [item for item in group if not item.endpoint.over]
         refused = {id(item) for item in taken if item.endpoint.session.refusal_of(item.work.header.origin) is not None}
         try:
@@ -148,6 +157,7 @@ class ParentEndpoint:
         self._hub = hub
         self.peer = peer
         self._waiting: tuple[LookUp, ParentEndpoint, int, int] | None = None
+        self._changed_over = len(hub.store.changed_over)
         self.opened_ms = hub.store.clock.monotonic_ms()
         self.session = ParentSession(self.opened_ms)
         self.outbox: deque[Message] = deque()
@@ -172,7 +182,9 @@ class ParentEndpoint:
         return encode_response(cast("ParentMessage", message))
 
     def wake(self) -> None:
-        """Answers may lie in the outbox, and there may be more of what the child wanted."""
+        """Answers may lie in the outbox, and there may be letters, or more of what the child wanted."""
+        self.check_place()
+        self._look_for_mail()
         for origin in self.session.wanted:
             self._perform(self.session.advanced(self._hub.store.head(origin)))
 
@@ -181,9 +193,22 @@ class ParentEndpoint:
 
     def tick(self) -> None:
         self._check_standing()
+        self.check_place()
+        self._look_for_mail()
         if self._waiting is not None:
             self._perform(self._settle(*self._waiting))
         self._perform(self.session.tick(self._now()))
+
+    def _look_for_mail(self) -> None:
+        if self.closed is None and self._hub.mail.next_to(self.peer.node_id) is not None:
+            self._perform(self.session.mail_waits())
+
+    def check_place(self) -> None:
+        """Where the log of an origin was changed over to another history, sessions that bring it begin anew."""
+        changed = self._hub.store.changed_over[self._changed_over :]
+        self._changed_over += len(changed)
+        if self.closed is None and any(self.session.brings(origin) for origin in changed):
+            self.stop("rewound", "this origin has another history now than when the session began")
 
     def _check_standing(self) -> None:
         """A stream outlives its certificate and knows no revocation list: both are looked at here (RELIABILITY 0.7)."""
@@ -242,7 +267,15 @@ class ParentEndpoint:
                 case LookUp():
                     queue.extend(self._meet(action))
                 case Offer():
-                    queue.extend(self.session.offered(action.have, *self._offer(action.have), self._now()))
+                    queue.extend(self.session.offered(action.have, self._offer(action), self._now()))
+                case LoadLetter():
+                    queue.extend(self.session.letter_loaded(self._hub.mail.next_to(self._peer), self._now()))
+                case TakeLetter():
+                    self._hub.mail.take(action.letter)
+                    queue.extend(self.session.letter_taken(action.letter, self._now()))
+                    self._hub.healer.read_letters()
+                case ForgetLetter():
+                    self._hub.mail.sent(action.letter_id)
                 case LoadDown():
                     batch = next_batch(self._hub.store, self._hub.reference, self._hub.key, action.previous)
                     header, payload = batch or (None, b"")
@@ -253,6 +286,8 @@ class ParentEndpoint:
                     with self._hub.store.database.transaction() as connection:
                         tickets.confirm(connection, self._peer, action.ticket)
                 case Alarm():
+                    if action.code == "stale_ticket":
+                        self._hub.mail.send_again()
                     self._hub.store.raise_alarm(action.code, action.origin, action.detail)
                 case Close():
                     self._over(action)
@@ -307,19 +342,20 @@ class ParentEndpoint:
 
     # --- what the child may bring and have ---------------------------------------------------------------------------
 
-    def _offer(self, have: Head) -> tuple[Head | None, str, str]:
-        """Our head of an origin that the child wants, or why it cannot have it."""
-        store, reference = self._hub.store, self._hub.reference
-        ours = store.head(have.origin)
-        if have.origin != store.reference_origin():
-            objection = reference.objection(have.origin, self.peer.node_id)
+    def _offer(self, action: Offer) -> Offered | Refuse:
+        """Our head of an origin that the child wants and where its history meets ours, or why it cannot have it."""
+        store, origin = self._hub.store, action.have.origin
+        ours = store.head(origin)
+        if origin != store.reference_origin():
+            objection = self._hub.reference.objection(origin, self.peer.node_id)
             if objection is not None:
-                return None, *objection
-        if have.seq > ours.seq:
-            return ours, "", ""  # there is nothing to give yet; more will come
-        if store.hash_at(have.origin, have.seq) != have.hash:
-            return None, "fork", "what the child has of this origin is not on our chain"
-        return ours, "", ""
+                return Refuse(origin, *objection, None)
+        for head in (action.have, *action.older):
+            if head.origin == origin and head.seq <= ours.seq and store.hash_at(origin, head.seq) == head.hash:
+                return Offered(ours, head)
+        if not action.older and action.have.seq > ours.seq:
+            return Offered(ours, action.have)  # there is nothing to give yet; more will come
+        return Refuse(origin, "no_common_commit", "what the child has of this origin is not on our chain", None)
 
     def _look_up(self, action: LookUp) -> LookedUp:
         store = self._hub.store

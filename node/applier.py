@@ -100,7 +100,7 @@ class GroupApplier:
         Raises ``StoreError`` (disk full, input or output error): then nothing of the group is stored and nothing may be
         answered.
         """
-        decoded = [_decode(work) for work in works]
+        decoded = [decode(work) for work in works]
         now = self._store.clock.wall_ms()
         with self._store.database.transaction():
             group = _Group(self._store, self._reference, now)
@@ -112,7 +112,8 @@ class GroupApplier:
         return group.outcomes
 
 
-def _decode(work: Work) -> list[Commit] | Refused:
+def decode(work: Work) -> list[Commit] | Refused:
+    """The commits of a batch, or why it cannot be stored."""
     try:
         commits = decode_batch(work.header, work.payload)
     except (FrameRefused, CommitRefused) as error:

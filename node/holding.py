@@ -40,10 +40,12 @@ _COLUMNS = (
 _SELECT_OF = sql(
     sa.select(*_COLUMNS)
     .where(holding.c.origin == sa.bindparam("origin"), holding.c.subject == sa.bindparam("which"))
-    .order_by(holding.c.number)
+    .order_by(holding.c.number, holding.c.id)  # two of one number: the authority itself was restored
 )
 _SELECT_ALL = sql(
-    sa.select(*_COLUMNS).where(holding.c.origin == sa.bindparam("origin")).order_by(holding.c.subject, holding.c.number)
+    sa.select(*_COLUMNS)
+    .where(holding.c.origin == sa.bindparam("origin"))
+    .order_by(holding.c.subject, holding.c.number, holding.c.id)
 )
 
 

@@ -20,6 +20,7 @@ Seq = NewType("Seq", int)  # 1, 2, 3 ... per origin; 0 = before the first commit
 Hash = NewType("Hash", bytes)  # 32 bytes, SHA-256
 # 16 bytes, new whenever a store is created, restored or found to lack commits
 Incarnation = NewType("Incarnation", bytes)
+LetterId = NewType("LetterId", bytes)  # 16 bytes, derived from what the letter says
 
 ID_BYTES = 16
 HASH_BYTES = 32

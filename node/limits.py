@@ -40,8 +40,10 @@ ZSTD_LEVEL: Final = 6
 WINDOW_BATCHES_MAX: Final = 4  # batches sent and not yet acknowledged
 WINDOW_BYTES_MAX: Final = 2 * BATCH_BYTES_MAX
 HEADS_PER_FRAME_MAX: Final = 2_000  # heads (56 bytes each) in one Hello or Welcome frame; more go into further frames
+OLDER_MAX: Final = 64  # heads in a Want, in steps that double: enough for any chain
+LETTER_BYTES_MAX: Final = BATCH_WIRE_BYTES_MAX + 64 * KIB  # a letter may hold a batch of a branch
 HEADS_MAX: Final = 100_000  # origins in one session: nine times the communes of the country
-WANTS_MAX: Final = 1_000  # origins that one child is given from above: reference data and what it took over
+WANTS_MAX: Final = 20_000  # origins that one child is given from above; a restored hub wants all that it relays
 TEXT_FIELD_BYTES_MAX: Final = 1 * KIB  # a name or a reason in a message
 
 # --- a session --------------------------------------------------------------------------------------------------------
@@ -81,6 +83,8 @@ RECONNECT_DELAY_MAX_MS: Final = 30_000  # full jitter up to here: 3,321 communes
 FOLLOW_POLL_INTERVAL_MS: Final = 200  # how soon a running node notices a commit of another process
 SHUTDOWN_TIMEOUT_MS: Final = 5_000
 STREAMS_MAX: Final = 4_000  # concurrent children of one parent
+
+HEALING_HOLD_MS: Final = 60_000  # writing waits while an origin is healed; set anew with every batch
 
 # --- keepalive (RELIABILITY 0, 4 and D) -------------------------------------------------------------------------------
 KEEPALIVE_TIME_MS: Final = 30_000

@@ -286,6 +286,78 @@ quarantine = _local(
     sa.Column("quarantined_at", sa.Integer, nullable=False),
 )
 
+letter = _local(
+    "letter",  # on its way to the holder of an origin, or here for us (node.mail)
+    sa.Column("position", sa.Integer, primary_key=True),  # grows in the order in which letters came
+    sa.Column("id", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("to_origin", sa.LargeBinary, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),  # x'' once it was read
+    sa.Column("came_at", sa.Integer, nullable=False),
+    _text("state"),  # '' waits, 'sent' the next hop has it, 'read' was read here, 'unreadable'
+    sa.Index("letter_waiting", "to_origin", "position", sqlite_where=sa.text("state = ''")),
+    with_rowid=True,
+)
+
+spooled_commit = _local(
+    "spooled_commit",  # of the parent's history of an origin, while it comes (node.branch)
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("seq", sa.Integer, primary_key=True, nullable=False),
+    sa.Column("schema_version", sa.Integer, nullable=False),
+    sa.Column("recorded_at", sa.Integer, nullable=False),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("tag", sa.Text, nullable=False),
+    sa.Column("changeset", sa.LargeBinary, nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    _text("signer"),  # of a batch that ends here; '' : none does
+    _blob("signature"),
+)
+
+side_commit = _local(
+    "side_commit",  # commits that are not on the trunk: kept for ever, done again by the holder (node.branch)
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("hash", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("schema_version", sa.Integer, nullable=False),
+    sa.Column("recorded_at", sa.Integer, nullable=False),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("tag", sa.Text, nullable=False),
+    sa.Column("changeset", sa.LargeBinary, nullable=False),
+    sa.Column("healing", sa.Integer, nullable=False),  # which healing put it aside
+    _integer("redone_seq"),  # the holder's commit that did it again; 0: none, or nothing was left to do
+)
+
+healing = _local(
+    "healing",  # what was done when an origin here and the parent's were not the same (node.healing)
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("origin", sa.LargeBinary, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),  # restored, fork, trunk, branch
+    sa.Column("healed_at", sa.Integer, nullable=False),
+    sa.Column("common_seq", sa.Integer, nullable=False),  # the last commit that both had
+    sa.Column("trunk_seq", sa.Integer, nullable=False),  # what came from the parent, up to here
+    sa.Column("trunk_hash", sa.LargeBinary, nullable=False),
+    sa.Column("side_seq", sa.Integer, nullable=False),  # what only this store had, up to here
+    sa.Column("side_hash", sa.LargeBinary, nullable=False),
+    _integer("redone"),  # commits of it that were done again
+    _text("detail"),
+    with_rowid=True,
+)
+
+healing_finding = _local(
+    "healing_finding",  # what a person should look at
+    sa.Column("healing", sa.Integer, primary_key=True, nullable=False),
+    sa.Column("number", sa.Integer, primary_key=True, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),  # lost_value, typed_twice, not_done_again
+    sa.Column("table_name", sa.Text, nullable=False),
+    sa.Column("row_id", sa.LargeBinary, nullable=False),
+    _text("column_name"),
+    _text("kept"),
+    _text("lost"),
+    _blob("other_row_id"),  # typed twice: the row of the other branch
+)
+
 alarm = _local(
     "alarm",
     sa.Column("id", sa.Integer, primary_key=True),

@@ -5,27 +5,34 @@ the same code as the uplink.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import cast
 
-from node import takeover, tickets
-from node.applier import Applied, GroupApplier, Work
+from node import branch, takeover, tickets
+from node.applier import Applied, GroupApplier, Refused, Work, decode
 from node.chain import Head
+from node.healing import Healer
 from node.identity.keys import NodeKey
 from node.ids import Hash, OriginId, UnitCode
+from node.mail import Mail
 from node.outgoing import next_batch
 from node.protocol.actions import (
     Alarm,
     ChildAction,
     Close,
+    ForgetLetter,
     Halt,
+    Heal,
     KeepAcknowledged,
     KeepTicket,
     Load,
+    LoadLetter,
     Locate,
     Release,
     Send,
+    Switch,
     TakeDown,
+    TakeLetter,
 )
 from node.protocol.child import ChildSession
 from node.protocol.messages import (
@@ -69,6 +76,9 @@ class ChildEndpoint:
         self._on_taken = on_taken
         self._release = release
         self._reference = Reference(store)
+        self._mail = Mail(store, self._reference)
+        self._healer = Healer(store, self._reference, key)
+        self._healing: dict[OriginId, Head] = {}
         self.session = ChildSession(follow=follow)
         self.outbox: deque[Message] = deque()
         self.closed: Close | None = None
@@ -84,6 +94,8 @@ class ChildEndpoint:
         """Say Hello with the heads as they stand now."""
         store = self._store
         takeover.prepare(store, self._reference)
+        self._healer.give_up_what_is_others()
+        self._healer.read_letters()
         own, relayed = self._heads()
         profiles = store.profiles()
         profile = next((profiles[head.origin] for head in own if head.origin in profiles), None)
@@ -126,11 +138,22 @@ class ChildEndpoint:
 
     def advanced(self) -> None:
         """The store may have newer heads: send them on."""
+        self._look_for_mail()
         own, relayed = self._heads()
         self._perform(self.session.advanced(own, relayed, self._now()))
 
     def tick(self) -> None:
+        self._look_for_mail()
         self._perform(self.session.tick(self._now()))
+
+    def _look_for_mail(self) -> None:
+        """Read what came for us, once nothing is being healed, and send on what is for others."""
+        if self.closed is not None or self.session.state is ChildState.NEW:
+            return
+        if not self._healing and self._healer.read_letters():
+            self._perform(self.session.advanced(*self._heads(), self._now()))
+        if self._mail.next_to(None) is not None:
+            self._perform(self.session.mail_waits(self._now()))
 
     def stop(self, code: str) -> None:
         self._perform(self.session.stop(code))
@@ -138,7 +161,14 @@ class ChildEndpoint:
     def link_lost(self) -> None:
         """The stream ended without Finish."""
         if self.closed is None:
-            self.closed = Close("link_lost", "the link to the parent was cut", clean=False)
+            self._over(Close("link_lost", "the link to the parent was cut", clean=False))
+
+    def _over(self, close: Close) -> None:
+        """Work is held only while the session that heals runs."""
+        self.closed = close
+        for origin in self._healing:
+            self._store.unhold(origin)
+        self._healing.clear()
 
     def _now(self) -> int:
         return self._store.clock.monotonic_ms()
@@ -173,18 +203,19 @@ class ChildEndpoint:
                     queue.extend(self._load(action.previous))
                 case Locate():
                     self._marked = None
+                    self._meet_parent()
                     found: dict[OriginId, Hash | None] = {
                         head.origin: self._store.hash_at(head.origin, head.seq) for head in action.heads
                     }
                     was = self.session.state
                     wishes = self._wishes()
                     self.session.expect(wishes)
-                    queue.extend(self.session.located(found, self._now()))
+                    apart = [head.origin for head in action.heads if found[head.origin] != head.hash]
+                    queue.extend(self.session.located(found, self._older(apart), self._now()))
                     if was is ChildState.LOCATING:  # what came while the session opened
-                        queue.extend(self.session.want(wishes, self._now()))
+                        older = self._older(wish.origin for wish in wishes)
+                        queue.extend(self.session.want(wishes, self._now(), older))
                         queue.extend(self.session.advanced(*self._heads(), self._now()))
-                case TakeDown():
-                    queue.extend(self._take_down(action))
                 case KeepAcknowledged():
                     self._to_keep.append(action)
                 case KeepTicket():
@@ -192,16 +223,45 @@ class ChildEndpoint:
                         tickets.keep(
                             connection, tickets.PARENT, action.ticket, beside=tickets.newest(connection, tickets.PARENT)
                         )
-                case Halt():
-                    self._halt(action)
-                case Release():
-                    if self._marks().get(action.origin):
-                        self._store.release(action.origin)
-                        self._marked = None
                 case Alarm():
+                    if action.code == "stale_ticket":
+                        self._store.renew_incarnation()
                     self._store.raise_alarm(action.code, action.origin, action.detail)
                 case Close():
-                    self.closed = action
+                    self._over(action)
+                case TakeDown() | Switch() | Heal() | Halt() | Release():
+                    queue.extend(self._mend(action))
+                case LoadLetter() | TakeLetter() | ForgetLetter():
+                    queue.extend(self._post(action))
+
+    def _mend(self, action: TakeDown | Switch | Heal | Halt | Release) -> list[ChildAction]:
+        """What comes down, and how origins stand."""
+        match action:
+            case TakeDown():
+                return self._take_down(action)
+            case Switch():
+                return self._switch(action.trunk)
+            case Heal():
+                self._heal(action)
+            case Halt():
+                self._halt(action)
+            case Release():
+                self._healed(action.origin)
+                if self._marks().get(action.origin):
+                    self._store.release(action.origin)
+                    self._marked = None
+        return []
+
+    def _post(self, action: LoadLetter | TakeLetter | ForgetLetter) -> list[ChildAction]:
+        match action:
+            case LoadLetter():
+                return self.session.letter_loaded(self._mail.next_to(None), self._now())
+            case TakeLetter():
+                self._mail.take(action.letter)
+                return self.session.letter_taken(action.letter, self._now())
+            case ForgetLetter():
+                self._mail.sent(action.letter_id)
+        return []
 
     def _load(self, previous: Head) -> list[ChildAction]:
         batch = next_batch(self._store, self._reference, self._key, previous)
@@ -214,17 +274,72 @@ class ChildEndpoint:
         parent = self.session.parent
         assert parent is not None
         work = Work(parent.node_id, action.header, action.payload, down=True)
+        if action.header.origin in self._healing:
+            store.hold(action.header.origin)
+        if action.aside:
+            return self._put_aside(action, work)
         (outcome,) = GroupApplier(store, self._reference).apply([work])
         if not isinstance(outcome, Applied):
             return self.session.not_taken(action.batch, outcome.code, outcome.detail)
         store.saw_own(outcome.head)
         if self._on_taken is not None:
             self._on_taken()
+        if action.header.origin == store.reference_origin():
+            self._healer.give_up_what_is_others()
         actions = self.session.taken(action.batch, self._now())
         if action.header.origin == store.reference_origin() and takeover.prepare(store, self._reference):
             actions += self.session.advanced(*self._heads(), self._now())
             actions += self.session.want(self._wishes(), self._now())
         return actions
+
+    def _meet_parent(self) -> None:
+        """A parent whose store is another one than last time may have lost letters."""
+        parent = self.session.parent
+        if parent is not None and self._store.met(parent.node_id, parent.incarnation):
+            self._mail.send_again()
+
+    def _put_aside(self, action: TakeDown, work: Work) -> list[ChildAction]:
+        """A batch of another history than ours: as sound as one that is stored, and kept beside the log."""
+        commits = decode(work)
+        if isinstance(commits, Refused):
+            return self.session.not_taken(action.batch, commits.code, commits.detail)
+        objection = self._reference.signature_objection(action.header, commits)
+        if objection is not None:
+            return self.session.not_taken(action.batch, *objection)
+        with self._store.database.transaction() as connection:
+            branch.spool(connection, action.header, commits)
+        return self.session.taken(action.batch, self._now())
+
+    def _older(self, origins: Iterable[OriginId]) -> dict[OriginId, tuple[Head, ...]]:
+        with self._store.database.snapshot() as connection:
+            return {origin: branch.older_heads(connection, self._store.head(origin)) for origin in origins}
+
+    def _heal(self, action: Heal) -> None:
+        """Say what is wrong, and let nobody write until it is mended or the session ends."""
+        self._halt(Halt(action.origin, action.code, action.detail))
+        if action.origin in self._store.own_origins():
+            self._store.renew_incarnation()
+            self._store.hold(action.origin)
+            self._healing[action.origin] = self._store.head(action.origin)
+
+    def _switch(self, trunk: Head) -> list[ChildAction]:
+        """All of the parent's history is here: it takes the place of ours."""
+        local = self._healer.switch(trunk)
+        self._healing.pop(trunk.origin, None)
+        self._store.unhold(trunk.origin)
+        if self._on_taken is not None:
+            self._on_taken()
+        return self.session.switched(local, trunk, self._now())
+
+    def _healed(self, origin: OriginId) -> None:
+        """The origin is whole again; where only commits were missing, say which."""
+        found = self._healing.pop(origin, None)
+        if found is None:
+            return
+        self._store.unhold(origin)
+        head = self._store.head(origin)
+        if head.seq > found.seq:
+            self._healer.restored(found, head)
 
     def _keep_acknowledged(self) -> None:
         """Write down what the parent confirmed, all of one turn in one transaction."""

@@ -24,7 +24,7 @@ from node.clock import Clock
 from node.database import Database, Mode, explained, open_database
 from node.digest import OriginDigest, origin_digest
 from node.encryption import StoreKey
-from node.errors import StoreDamaged, StoreError, UsageError
+from node.errors import StoreBusy, StoreDamaged, StoreError, UsageError
 from node.holding import require_holder
 from node.ids import GENESIS_HASH, ID_BYTES, Hash, Incarnation, Minter, NodeId, OriginId, RowId, Seq, id_text
 from node.schema import acknowledged, alarm, meta, origin_head, origin_profile, quarantine, sql
@@ -84,6 +84,8 @@ class Alarm:
 
 _META_REFERENCE: Final = "reference_origin"
 _META_AUTHORITY: Final = "authority_key"
+_META_MET: Final = "met "  # and a parent: its incarnation when we last met
+_HOLD: Final = "held "  # and an origin: until when nobody writes it, Unix ms
 _SELECT_META = sql(sa.select(meta.c.value).where(meta.c.key == sa.bindparam("key")))
 _UPSERT_META = (
     "INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
@@ -141,6 +143,10 @@ class Store:
         self.witness_failures = 0
         self._node_id: NodeId | None = None
         self._reference: OriginId | None = None
+        self.changed_over: list[OriginId] = []
+        """Origins whose log was changed over to another history since the store was opened, in that order; sessions
+        that began before do not know where they stand.
+        """
         self.missing: tuple[Missing, ...] = ()
         """Commits that the witness saw and the database lacks, found when the store was opened."""
 
@@ -352,6 +358,40 @@ class Store:
                 (origin, GENESIS_HASH, int(own), via),
             )
 
+    def renew_incarnation(self) -> None:
+        """The store is not what it was: it comes from an older copy, or is one."""
+        with self.database.transaction():
+            self._set_meta("incarnation", self.minter.incarnation(self.clock.wall_ms()))
+
+    def met(self, parent: NodeId, incarnation: Incarnation) -> bool:
+        """Remember the parent's incarnation. True if it was another one before."""
+        before = self._meta(_META_MET + parent)
+        if before == incarnation:
+            return False
+        with self.database.transaction():
+            self._set_meta(_META_MET + parent, incarnation)
+        return before is not None
+
+    def hold(self, origin: OriginId) -> None:
+        """Let nobody write an origin while it is being healed. It ends by itself, should the healer die."""
+        until = self.clock.wall_ms() + limits.HEALING_HOLD_MS
+        with self.database.transaction():
+            self._set_meta(_HOLD + origin.hex(), str(until).encode())
+
+    def unhold(self, origin: OriginId) -> None:
+        """Work goes on."""
+        if self._meta(_HOLD + origin.hex()) is not None:
+            with self.database.transaction() as connection:
+                connection.execute("DELETE FROM meta WHERE key = ?", (_HOLD + origin.hex(),))
+
+    def _require_not_held(self, origin: OriginId) -> None:
+        value = self._meta(_HOLD + origin.hex())
+        if value is not None and 0 <= int(value) - self.clock.wall_ms() <= limits.HEALING_HOLD_MS:
+            raise StoreBusy(
+                "The register is being put together again with what the parent has of it.",
+                hint="Wait a minute and try again; nothing is lost. dansync status shows how far it is.",
+            )
+
     def saw_own(self, head: Head) -> None:
         """Commits of an own origin came back from the parent: the witness knows them too."""
         if head.origin in self.own_origins():
@@ -383,6 +423,7 @@ class Store:
         with captured_transaction(
             self.database, which, author=author, kind=kind, tag=tag, recorded_at=recorded_at
         ) as capture:
+            self._require_not_held(which)
             reference = self.reference_origin()
             if reference is not None:
                 head = changelog.head_of(capture.connection, which)
@@ -484,6 +525,10 @@ class Store:
 
     def _raise_alarm(self, code: str, origin: OriginId | None, detail: str, now: int) -> None:
         self.connection.execute(_INSERT_ALARM, {"raised_at": now, "code": code, "origin": origin, "detail": detail})
+
+    def alarm_now(self, code: str, origin: OriginId | None, detail: str, now: int) -> None:
+        """An alarm inside a transaction that the caller has begun."""
+        self._raise_alarm(code, origin, detail, now)
 
     def raise_alarm(self, code: str, origin: OriginId | None, detail: str) -> None:
         """Write down something an operator must see. It stays until it is cleared."""

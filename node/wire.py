@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from google.protobuf.message import DecodeError
+
 from dansync.sync.v1 import sync_pb2
 from node import limits
 from node.chain import Head
 from node.errors import FrameRefused
 from node.fields import at_most, exact, parse, text
-from node.ids import HASH_BYTES, ID_BYTES, Hash, Incarnation, NodeId, OriginId, Seq, UnitCode
+from node.ids import HASH_BYTES, ID_BYTES, Hash, Incarnation, LetterId, NodeId, OriginId, Seq, UnitCode
+from node.protocol.assembly import check_header
 from node.protocol.messages import (
     Acknowledge,
     BatchFrame,
@@ -26,6 +29,8 @@ from node.protocol.messages import (
     Heads,
     Heartbeat,
     Hello,
+    MailFrame,
+    MailStored,
     ParentMessage,
     Refuse,
     Taken,
@@ -82,9 +87,15 @@ def encode_request(message: ChildMessage) -> bytes:
             _write_heartbeat(frame.heartbeat, message)
         case Want():
             _write_head(frame.want.have, message.have)
+            for head in message.older:
+                _write_head(frame.want.older.add(), head)
         case Taken():
             frame.taken.batch = message.batch
             _write_head(frame.taken.head, message.head)
+        case MailFrame():
+            _write_mail(frame.mail, message)
+        case MailStored():
+            frame.mail_stored.id = message.id
         case Finish():
             frame.finish.SetInParent()
             frame.finish.code = message.code
@@ -124,6 +135,10 @@ def encode_response(message: ParentMessage) -> bytes:
             _write_heartbeat(frame.heartbeat, message)
         case BatchFrame():
             _write_batch(frame.batch, message)
+        case MailFrame():
+            _write_mail(frame.mail, message)
+        case MailStored():
+            frame.mail_stored.id = message.id
         case Finish():
             frame.finish.SetInParent()
             frame.finish.code = message.code
@@ -162,6 +177,15 @@ def _write_heads(target: sync_pb2.Heads, message: Heads) -> None:
     target.last = message.last
 
 
+def _write_mail(target: sync_pb2.MailFrame, message: MailFrame) -> None:
+    target.id = message.id
+    target.to_origin = message.to_origin or b""
+    target.kind = message.kind
+    target.body_bytes = message.body_bytes
+    target.payload = message.payload
+    target.last = message.last
+
+
 def _write_batch(target: sync_pb2.BatchFrame, message: BatchFrame) -> None:
     target.batch = message.batch
     target.payload = message.payload
@@ -178,6 +202,13 @@ def _write_batch(target: sync_pb2.BatchFrame, message: BatchFrame) -> None:
         target.header.wire_bytes = header.wire_bytes
         target.header.signer = header.signer
         target.header.signature = header.signature
+
+
+def encode_side_batch(header: BatchHeader, payload: bytes) -> bytes:
+    """A batch in a letter: the same message as on the stream, in one piece."""
+    frame = sync_pb2.BatchFrame()
+    _write_batch(frame, BatchFrame(BatchNumber(1), header, payload, last=True))
+    return frame.SerializeToString()
 
 
 # --- decoding --------------------------------------------------------------------------------------------------------
@@ -213,9 +244,15 @@ def decode_request(data: bytes) -> ChildMessage:
         case "heartbeat":
             return Heartbeat(frame.heartbeat.probe, frame.heartbeat.answer)
         case "want":
-            return Want(_read_head(frame.want.have))
+            if len(frame.want.older) > limits.OLDER_MAX:
+                raise FrameRefused("oversized", "A frame names too many heads.")
+            return Want(_read_head(frame.want.have), tuple(map(_read_head, frame.want.older)))
         case "taken":
             return Taken(BatchNumber(frame.taken.batch), _read_head(frame.taken.head))
+        case "mail":
+            return _read_mail(frame.mail)
+        case "mail_stored":
+            return MailStored(_letter_id(frame.mail_stored.id))
         case "finish":
             return Finish(text(frame.finish.code, "code"), text(frame.finish.detail, "detail"))
         case _:
@@ -269,10 +306,46 @@ def decode_response(data: bytes) -> ParentMessage:
             return Heartbeat(frame.heartbeat.probe, frame.heartbeat.answer)
         case "batch":
             return _read_batch(frame.batch)
+        case "mail":
+            return _read_mail(frame.mail)
+        case "mail_stored":
+            return MailStored(_letter_id(frame.mail_stored.id))
         case "finish":
             return Finish(text(frame.finish.code, "code"), text(frame.finish.detail, "detail"))
         case _:
             raise FrameRefused("malformed", "A frame carries no message that this release knows.")
+
+
+def decode_side_batch(body: bytes) -> tuple[BatchHeader, bytes]:
+    """A batch out of a letter. Raises ``FrameRefused``."""
+    if len(body) > limits.LETTER_BYTES_MAX:
+        raise FrameRefused("oversized", f"A letter has {len(body)} bytes.")
+    message = sync_pb2.BatchFrame()
+    try:
+        message.ParseFromString(body)
+    except (DecodeError, RecursionError) as error:
+        raise FrameRefused("malformed", f"A letter cannot be read ({error}).") from error
+    frame = _read_batch(message)
+    if frame.header is None or not frame.last:
+        raise FrameRefused("malformed", "A letter holds a piece of a batch.")
+    check_header(frame.header)
+    return frame.header, frame.payload
+
+
+def _letter_id(value: bytes) -> LetterId:
+    return LetterId(exact(value, (ID_BYTES,), "id"))
+
+
+def _read_mail(frame: sync_pb2.MailFrame) -> MailFrame:
+    to_origin = exact(frame.to_origin, (0, ID_BYTES), "to_origin")
+    return MailFrame(
+        _letter_id(frame.id),
+        OriginId(to_origin) if to_origin else None,
+        text(frame.kind, "kind"),
+        frame.body_bytes,
+        frame.payload,
+        frame.last,
+    )
 
 
 def _read_head(head: sync_pb2.Head) -> Head:

@@ -7,8 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from node.chain import Head
-from node.ids import OriginId
-from node.protocol.messages import BatchHeader, BatchNumber, Hello, Message
+from node.ids import LetterId, OriginId
+from node.protocol.messages import BatchHeader, BatchNumber, Hello, Letter, Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,25 @@ class Alarm:
     code: str
     origin: OriginId | None
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadLetter:
+    """Read the next letter for the other side; answer with ``letter_loaded``."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeLetter:
+    """Store a letter durably, for us or for whoever is next; answer with ``letter_taken``."""
+
+    letter: Letter
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetLetter:
+    """The other side has it on its disk."""
+
+    letter_id: LetterId
 
 
 # --- child ---------------------------------------------------------------------------------------------------------
@@ -70,11 +89,33 @@ class KeepTicket:
 
 @dataclass(frozen=True, slots=True)
 class TakeDown:
-    """Check, store and apply a batch of the parent durably; answer with ``ChildSession.taken`` or ``not_taken``."""
+    """Check, store and apply a batch of the parent durably; answer with ``ChildSession.taken`` or ``not_taken``.
+
+    ``aside``: it belongs to another history than ours; it is kept beside the log until all of it is here.
+    """
 
     batch: BatchNumber
     header: BatchHeader
     payload: bytes
+    aside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """The parent's history of the origin is here, up to ``trunk``: take it in the place of ours, and do again what only
+    ours had; answer with ``ChildSession.switched``.
+    """
+
+    trunk: Head
+
+
+@dataclass(frozen=True, slots=True)
+class Heal:
+    """The origin here is not what the parent has; what is missing comes now. Say so, and hold work on it."""
+
+    origin: OriginId
+    code: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +172,12 @@ class ConfirmTicket:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """May the child have what follows this head? Answer with ``ParentSession.offered``."""
+    """May the child have what follows the first of these heads that is on our chain? Answer with
+    ``ParentSession.offered``.
+    """
 
     have: Head
+    older: tuple[Head, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,5 +187,20 @@ class LoadDown:
     previous: Head
 
 
-ChildAction = Send | Close | Alarm | Locate | Load | KeepAcknowledged | KeepTicket | TakeDown | Halt | Release
-ParentAction = Send | Close | Alarm | LookUp | Apply | MintTicket | ConfirmTicket | Offer | LoadDown
+MailAction = LoadLetter | TakeLetter | ForgetLetter
+ChildAction = (
+    Send
+    | Close
+    | Alarm
+    | Locate
+    | Load
+    | KeepAcknowledged
+    | KeepTicket
+    | TakeDown
+    | Switch
+    | Heal
+    | Halt
+    | Release
+    | MailAction
+)
+ParentAction = Send | Close | Alarm | LookUp | Apply | MintTicket | ConfirmTicket | Offer | LoadDown | MailAction

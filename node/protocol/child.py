@@ -18,14 +18,19 @@ from node.protocol.actions import (
     Alarm,
     ChildAction,
     Close,
+    ForgetLetter,
     Halt,
+    Heal,
     KeepAcknowledged,
     KeepTicket,
     Load,
+    LoadLetter,
     Locate,
     Release,
     Send,
+    Switch,
     TakeDown,
+    TakeLetter,
 )
 from node.protocol.assembly import Assembly
 from node.protocol.messages import (
@@ -38,6 +43,9 @@ from node.protocol.messages import (
     Heads,
     Heartbeat,
     Hello,
+    Letter,
+    MailFrame,
+    MailStored,
     ParentMessage,
     Refuse,
     Taken,
@@ -46,6 +54,7 @@ from node.protocol.messages import (
     Want,
     Welcome,
 )
+from node.protocol.post import Post
 from node.protocol.relation import EXPLANATIONS, Relation, relate
 from node.protocol.sending import Sending
 from node.protocol.transitions import ChildState, child_takes
@@ -55,14 +64,23 @@ from node.protocol.transitions import ChildState, child_takes
 class _Wish:
     """What comes down of one origin: how far we have it or are taking it, and how far the parent has it (None: not
     said).
+
+    ``older`` are further commits of our chain that we named. ``forked``: the parent's head is not on our chain, so a
+    batch must come. ``aside``: the parent's chain left ours at one of those that we named.
     """
 
     have: Head
+    older: tuple[Head, ...] = ()
+    forked: bool = False
     offered: Head | None = None
+    begun: bool = False
+    aside: bool = False
 
     @property
     def fulfilled(self) -> bool:
-        return self.offered is not None and self.have.seq >= self.offered.seq
+        if self.offered is None or (self.forked and not self.begun):
+            return False
+        return self.have.seq >= self.offered.seq
 
 
 def pieces(own: Sequence[Head], relayed: Sequence[Head]) -> list[Heads]:
@@ -82,6 +100,7 @@ class ChildSession:
         self.follow = follow
         self.parent: Welcome | None = None
         self._sending = Sending()
+        self._post = Post()
         self._assembly = Assembly()
         self._expected: frozenset[OriginId] = frozenset()
         self._wanted: dict[OriginId, _Wish] = {}
@@ -129,6 +148,10 @@ class ChildSession:
                 return self._ticket(message)
             case BatchFrame():
                 return self._frame(message)
+            case MailFrame():
+                return self._mail(message)
+            case MailStored():
+                return self._mail_stored(message, now_ms)
             case Heartbeat():
                 return [Send(Heartbeat(answer=message.probe))] if message.probe else []
             case Finish():
@@ -136,15 +159,19 @@ class ChildSession:
                 self.state = ChildState.CLOSED
                 return [Close(message.code, message.detail, clean)]
 
-    def located(self, found: Mapping[OriginId, Hash | None], now_ms: int) -> list[ChildAction]:
-        """The answer to ``Locate``: what our log has at the seq of each of the parent's heads."""
+    def located(
+        self, found: Mapping[OriginId, Hash | None], older: Mapping[OriginId, tuple[Head, ...]], now_ms: int
+    ) -> list[ChildAction]:
+        """The answer to ``Locate``: what our log has at the seq of each of the parent's heads; and, where that is not
+        the parent's head, further commits of ours by which the parent finds the last one that both have.
+        """
         if self.state in (ChildState.CLOSED, ChildState.FINISHING):
             return []
         self.state = ChildState.STREAMING
         actions: list[ChildAction] = []
         parent_heads, self._parent_heads = self._parent_heads, []
         for head in parent_heads:
-            actions += self._place(head, found.get(head.origin), now_ms)
+            actions += self._place(head, found.get(head.origin), older.get(head.origin, ()), now_ms)
         return actions + self._pump(now_ms)
 
     def loaded(self, header: BatchHeader | None, payload: bytes, now_ms: int) -> list[ChildAction]:
@@ -188,15 +215,24 @@ class ChildSession:
         """Origins whose missing commits come from the parent: that it has more of them than we have is as it should."""
         self._expected = frozenset(head.origin for head in heads)
 
-    def want(self, heads: Iterable[Head], now_ms: int) -> list[ChildAction]:
-        """Ask the parent for what follows these heads, once a session for each origin."""
+    def want(
+        self,
+        heads: Iterable[Head],
+        now_ms: int,
+        older: Mapping[OriginId, tuple[Head, ...]] | None = None,
+        *,
+        forked: bool = False,
+    ) -> list[ChildAction]:
+        """Ask the parent for what follows these heads, once a session for each origin. ``older``: see ``located``."""
         if self.state is not ChildState.STREAMING:
             return []
-        new = [head for head in heads if head.origin not in self._wanted]
-        if new:
-            self._sent_ms = now_ms
-        self._wanted |= {head.origin: _Wish(head) for head in new}
-        return [Send(Want(head)) for head in new]
+        actions: list[ChildAction] = []
+        for head in heads:
+            if head.origin not in self._wanted:
+                wish = self._wanted[head.origin] = _Wish(head, (older or {}).get(head.origin, ()), forked)
+                actions.append(Send(Want(head, wish.older)))
+                self._sent_ms = now_ms
+        return actions
 
     def taken(self, batch: BatchNumber, now_ms: int) -> list[ChildAction]:
         """A batch of the parent is on our disk. What the parent gave it need not be given: an origin that was taken
@@ -206,11 +242,29 @@ class ChildSession:
         if self.state is ChildState.CLOSED:
             return []
         cursor = self._sending.cursors.get(header.origin)
-        if cursor is not None and (cursor.sent is None or cursor.sent.seq < header.seq):
+        wish = self._wanted[header.origin]
+        self._sent_ms = now_ms
+        actions: list[ChildAction] = [Send(Taken(batch, header.head))]
+        if cursor is not None and not wish.aside and (cursor.sent is None or cursor.sent.seq < header.seq):
             cursor.sent = header.head
             self._sending.advanced(header.head)
-        self._sent_ms = now_ms
-        return [Send(Taken(batch, header.head)), *self._pump(now_ms)]
+        if wish.fulfilled and not any(other.origin == header.origin for other in self._taking.values()):
+            if wish.aside:
+                actions.append(Switch(header.head))
+            elif cursor is not None:
+                actions.append(Release(header.origin))
+        return actions + self._pump(now_ms)
+
+    def switched(self, local: Head, trunk: Head, now_ms: int) -> list[ChildAction]:
+        """The answer to ``Switch``: our log is on the parent's chain now, up to ``trunk``, and goes on to ``local``."""
+        if self.state is not ChildState.STREAMING:
+            return []
+        self._wanted[trunk.origin].aside = False
+        cursor = self._sending.cursors.get(trunk.origin)
+        if cursor is None:
+            return []
+        self._sending.add(local, own=cursor.own, sent=trunk)
+        return [Release(trunk.origin), *self._pump(now_ms)]
 
     def not_taken(self, batch: BatchNumber, code: str, detail: str) -> list[ChildAction]:
         """What the parent sent is refused: nothing more is taken from it before somebody has looked."""
@@ -231,7 +285,10 @@ class ChildSession:
         # An idle parent speaks rarely: its silence counts from what it was sent, not from its last heartbeat.
         unanswered = now_ms - max(self._received_ms, self._sent_ms)
         if (
-            self._sending.under_way or self._drained_waiting or self.state is ChildState.FINISHING
+            self._sending.under_way
+            or self._post.under_way
+            or self._drained_waiting
+            or self.state is ChildState.FINISHING
         ) and unanswered > limits.ACK_TIMEOUT_MS:
             return self._close("ack_timeout", "the parent did not acknowledge what was sent")
         if silence > limits.IDLE_TIMEOUT_MS:
@@ -241,6 +298,27 @@ class ChildSession:
             self._sent_ms = now_ms
             actions.append(Send(Heartbeat()))
         return actions
+
+    def mail_waits(self, now_ms: int) -> list[ChildAction]:
+        """The shell has letters for the parent, or may have."""
+        self._post.waiting = True
+        return self._pump(now_ms)
+
+    def letter_loaded(self, letter: Letter | None, now_ms: int) -> list[ChildAction]:
+        """The answer to ``LoadLetter``."""
+        frames = self._post.loaded(letter)
+        if self.state is not ChildState.STREAMING:
+            return []
+        if letter is not None:
+            self._sent_ms = now_ms
+        return [*(Send(frame) for frame in frames), *self._pump(now_ms)]
+
+    def letter_taken(self, letter: Letter, now_ms: int) -> list[ChildAction]:
+        """The answer to ``TakeLetter``."""
+        if self.state is ChildState.CLOSED:
+            return []
+        self._sent_ms = now_ms
+        return [Send(MailStored(letter.id))]
 
     def violated(self, code: str, detail: str) -> list[ChildAction]:
         """The transport met something that is no message of ours."""
@@ -260,6 +338,7 @@ class ChildSession:
         return (
             self.state in (ChildState.STREAMING, ChildState.FINISHING)
             and self._sending.idle
+            and self._post.idle
             and not self._announced_waiting
         )
 
@@ -312,12 +391,15 @@ class ChildSession:
 
     def _offered(self, message: Heads) -> list[ChildAction]:
         """How far the parent has what we wanted."""
+        actions: list[ChildAction] = []
         for head in message.own:
             wish = self._wanted.get(head.origin)
             if wish is None or message.relayed:
                 return self._finish("out_of_turn", "the parent offers an origin that nobody wanted")
             wish.offered = head
-        return self._pump(self._received_ms)
+            if head.seq < wish.have.seq and head in wish.older and not wish.forked:
+                actions.append(Switch(head))  # the parent has less than we do, of what comes from above
+        return actions + self._pump(self._received_ms)
 
     def _frame(self, frame: BatchFrame) -> list[ChildAction]:
         try:
@@ -328,15 +410,31 @@ class ChildSession:
             return []
         header, payload = complete
         wish = self._wanted.get(header.origin)
-        if wish is None or header.previous != wish.have:
-            return self._finish("out_of_turn", "the parent sent a batch that does not follow what was wanted")
+        if wish is None:
+            return self._finish("out_of_turn", "the parent sent a batch of an origin that nobody wanted")
+        if header.previous != wish.have:
+            if wish.begun or header.previous not in wish.older:
+                return self._finish("out_of_turn", "the parent sent a batch that does not follow what was wanted")
+            wish.aside = True
         if len(self._taking) >= limits.WINDOW_BATCHES_MAX:
             return self._finish("window", f"more than {limits.WINDOW_BATCHES_MAX} batches are not yet taken")
-        wish.have = header.head
+        wish.have, wish.begun = header.head, True
         self._taking[frame.batch] = header
-        return [TakeDown(frame.batch, header, payload)]
+        return [TakeDown(frame.batch, header, payload, wish.aside)]
 
-    def _place(self, head: Head, hash_here: Hash | None, now_ms: int) -> list[ChildAction]:
+    def _mail(self, frame: MailFrame) -> list[ChildAction]:
+        try:
+            letter = self._post.add(frame)
+        except FrameRefused as error:
+            return self._finish(error.code, error.message)
+        return [] if letter is None else [TakeLetter(letter)]
+
+    def _mail_stored(self, message: MailStored, now_ms: int) -> list[ChildAction]:
+        if not self._post.stored(message.id):
+            return self._finish("out_of_turn", "the parent has stored a letter that was not sent")
+        return [ForgetLetter(message.id), *self._pump(now_ms)]
+
+    def _place(self, head: Head, hash_here: Hash | None, older: tuple[Head, ...], now_ms: int) -> list[ChildAction]:
         cursor = self._sending.cursors.get(head.origin)
         if cursor is None:
             return [
@@ -353,10 +451,11 @@ class ChildSession:
             if head.seq:
                 actions.append(KeepAcknowledged(head, 0))
             return actions
+        forked = relation in (Relation.FORK, Relation.DIVERGED)
+        ask = self.want((cursor.local,), now_ms, {head.origin: older}, forked=forked)
         if relation is Relation.RELAY_BEHIND or (relation is Relation.RESTORED and head.origin in self._expected):
-            return self.want((cursor.local,), now_ms)
-        cursor.halted = True
-        return [Halt(head.origin, relation.value, EXPLANATIONS[relation])]
+            return ask
+        return [Heal(head.origin, relation.value, EXPLANATIONS[relation]), *ask]
 
     def _acknowledged(self, message: Acknowledge, now_ms: int) -> list[ChildAction]:
         if not self._sending.answered(message.batch, message.head.origin, message.head):
@@ -374,11 +473,10 @@ class ChildSession:
         cursor = self._sending.cursors.get(message.origin)
         if cursor is None and message.origin not in self._wanted:
             return self._finish("out_of_turn", "the parent refused an origin that it was not offered")
-        wished = message.batch is None and self._wanted.pop(message.origin, None) is not None
+        if message.batch is None:
+            self._wanted.pop(message.origin, None)
         if cursor is None:
             return [Alarm(message.code, message.origin, message.detail), *self._pump(now_ms)]
-        if wished and message.code == Relation.FORK.value and not cursor.own:
-            message = Refuse(message.origin, Relation.DIVERGED.value, EXPLANATIONS[Relation.DIVERGED], None)
         if cursor.halted:
             return self._pump(now_ms)
         cursor.halted = True
@@ -394,7 +492,11 @@ class ChildSession:
 
     def _pump(self, now_ms: int) -> list[ChildAction]:
         """Ask for the next batch, if the window has room; say Drained when nothing is left."""
-        if self.state is not ChildState.STREAMING or self._sending.loading:
+        if self.state is not ChildState.STREAMING:
+            return []
+        if self._post.next():
+            return [LoadLetter()]
+        if self._sending.loading:
             return []
         previous = self._sending.next()
         return self._drain(now_ms) if previous is None else [Load(previous)]

@@ -28,6 +28,7 @@ CODES: Final = frozenset(
         *("unsigned", "wrong_signature", "not_holder", "retired", "forbidden"),
         *("identity", "revoked", "expired", "second_incarnation"),
         *("restored", "fork", "relay_behind", "diverged", "log_missing", "stale_ticket", "origin_unknown_here"),
+        *("no_common_commit", "rewound"),
     }
 )
 

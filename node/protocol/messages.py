@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, NewType
 
 from node.chain import Head
-from node.ids import Hash, Incarnation, NodeId, OriginId, Seq, UnitCode
+from node.ids import Hash, Incarnation, LetterId, NodeId, OriginId, Seq, UnitCode
 
 PROTOCOL_VERSION_MIN: Final = 1
 PROTOCOL_VERSION_MAX: Final = 1
@@ -139,9 +139,12 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """Send what comes after ``have``, and go on with what is new until the session ends."""
+    """Send what comes after ``have``, or after the first of ``older`` that is on your chain, and go on with what is new
+    until the session ends.
+    """
 
     have: Head
+    older: tuple[Head, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,35 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class Letter:
+    """Something for the holder of an origin, passed on from hop to hop (``node.mail``)."""
+
+    id: LetterId
+    to_origin: OriginId
+    kind: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MailFrame:
+    """A piece of a letter. The first one carries ``to_origin``, ``kind`` and ``body_bytes``, others none of them."""
+
+    id: LetterId
+    to_origin: OriginId | None
+    kind: str
+    body_bytes: int
+    payload: bytes
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MailStored:
+    """The letter is on the receiver's disk."""
+
+    id: LetterId
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The explicit end. A stream that ends without it was cut (RELIABILITY 0.5)."""
 
@@ -160,6 +192,10 @@ class Finish:
     detail: str
 
 
-ChildMessage = Hello | Heads | BatchFrame | Drained | TicketStored | Heartbeat | Want | Taken | Finish
-ParentMessage = Welcome | Heads | Acknowledge | Refuse | Ticket | Heartbeat | BatchFrame | Finish
+ChildMessage = (
+    Hello | Heads | BatchFrame | Drained | TicketStored | Heartbeat | Want | Taken | MailFrame | MailStored | Finish
+)
+ParentMessage = (
+    Welcome | Heads | Acknowledge | Refuse | Ticket | Heartbeat | BatchFrame | MailFrame | MailStored | Finish
+)
 Message = ChildMessage | ParentMessage

@@ -17,12 +17,15 @@ from node.protocol.actions import (
     Apply,
     Close,
     ConfirmTicket,
+    ForgetLetter,
     LoadDown,
+    LoadLetter,
     LookUp,
     MintTicket,
     Offer,
     ParentAction,
     Send,
+    TakeLetter,
 )
 from node.protocol.assembly import Assembly
 from node.protocol.child import pieces
@@ -39,6 +42,9 @@ from node.protocol.messages import (
     Heads,
     Heartbeat,
     Hello,
+    Letter,
+    MailFrame,
+    MailStored,
     Refuse,
     Taken,
     Ticket,
@@ -46,6 +52,7 @@ from node.protocol.messages import (
     Want,
     Welcome,
 )
+from node.protocol.post import Post
 from node.protocol.sending import Sending
 from node.protocol.transitions import ParentState, parent_takes
 
@@ -57,6 +64,14 @@ class LookedUp:
     welcome: Welcome
     heads: tuple[Head, ...]
     refused: tuple[Refuse, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """The shell's answer to ``Offer``: our head, and where on our chain the child's history ends or leaves it."""
+
+    ours: Head
+    start: Head
 
 
 class ParentSession:
@@ -74,6 +89,8 @@ class ParentSession:
         self._under_way: dict[BatchNumber, BatchHeader] = {}
         self._bytes_under_way = 0
         self._sending = Sending()
+        self._post = Post()
+        self._drained_waiting = False
         self._offering: set[OriginId] = set()
         self._probe = 0
         self._answer = 0
@@ -111,6 +128,10 @@ class ParentSession:
                 return self._want(message)
             case Taken():
                 return self._taken(message)
+            case MailFrame():
+                return self._mail(message)
+            case MailStored():
+                return self._mail_stored(message)
             case Heartbeat():
                 self._answer = max(self._answer, message.answer)
                 return [Send(Heartbeat(answer=message.probe))] if message.probe else []
@@ -145,7 +166,7 @@ class ParentSession:
         for refusal in answer.refused:
             self._refused[refusal.origin] = refusal
             actions.append(Send(refusal))
-        return actions
+        return actions + self._pump()
 
     def applied(
         self, batch: BatchNumber, quarantined: int, now_ms: int, *, receipt_at_ms: int = 0, receipt: bytes = b""
@@ -174,16 +195,16 @@ class ParentSession:
         self._sent_ms = now_ms
         return [Send(Ticket(ticket))]
 
-    def offered(self, have: Head, ours: Head | None, code: str, detail: str, now_ms: int) -> list[ParentAction]:
-        """The answer to ``Offer``: our head, if the child may have the origin and is on our chain; else why not."""
+    def offered(self, have: Head, answer: Offered | Refuse, now_ms: int) -> list[ParentAction]:
+        """The answer to ``Offer``."""
         self._offering.discard(have.origin)
         if self.state is not ParentState.STREAMING:
             return []
         self._sent_ms = now_ms
-        if ours is None:
-            return [Send(Refuse(have.origin, code, detail, None))]
-        self._sending.add(ours, sent=have)
-        return [Send(Heads((ours,), (), last=True)), *self._pump()]
+        if isinstance(answer, Refuse):
+            return [Send(answer)]
+        self._sending.add(answer.ours, sent=answer.start)
+        return [Send(Heads((answer.ours,), (), last=True)), *self._pump()]
 
     def loaded(self, header: BatchHeader | None, payload: bytes, now_ms: int) -> list[ParentAction]:
         """The answer to ``LoadDown``; None if the log has nothing there: nothing more of the origin in this session."""
@@ -208,6 +229,27 @@ class ParentSession:
             return []
         return self._pump()
 
+    def mail_waits(self) -> list[ParentAction]:
+        """The shell has letters for the child, or may have."""
+        self._post.waiting = True
+        return self._pump()
+
+    def letter_loaded(self, letter: Letter | None, now_ms: int) -> list[ParentAction]:
+        """The answer to ``LoadLetter``."""
+        frames = self._post.loaded(letter)
+        if self.state is not ParentState.STREAMING:
+            return []
+        if letter is not None:
+            self._sent_ms = now_ms
+        return [*(Send(frame) for frame in frames), *self._pump(), *self._ticket()]
+
+    def letter_taken(self, letter: Letter, now_ms: int) -> list[ParentAction]:
+        """The answer to ``TakeLetter``."""
+        if self.state is ParentState.CLOSED:
+            return []
+        self._sent_ms = now_ms
+        return [Send(MailStored(letter.id))]
+
     def probe(self, now_ms: int) -> tuple[int, list[ParentAction]]:
         """Ask whether the other end lives; ``has_answered`` tells for the number that is returned."""
         self._probe += 1
@@ -230,7 +272,7 @@ class ParentSession:
         if now_ms - self._received_ms > limits.IDLE_TIMEOUT_MS:
             return self._finish("idle_timeout", "nothing was heard from the child")
         unanswered = now_ms - max(self._received_ms, self._sent_ms)
-        if self._sending.under_way and unanswered > limits.ACK_TIMEOUT_MS:
+        if (self._sending.under_way or self._post.under_way) and unanswered > limits.ACK_TIMEOUT_MS:
             return self._finish("ack_timeout", "the child did not take what was sent")
         interval = (
             limits.BUSY_HEARTBEAT_INTERVAL_MS if self._under_way or self._looking_up else limits.HEARTBEAT_INTERVAL_MS
@@ -259,7 +301,7 @@ class ParentSession:
         if len(self._offering) + len(self._sending.cursors) >= limits.WANTS_MAX:
             return self._finish("oversized", f"more than {limits.WANTS_MAX} origins were wanted in one session")
         self._offering.add(origin)
-        return [Offer(message.have)]
+        return [Offer(message.have, message.older)]
 
     def _taken(self, message: Taken) -> list[ParentAction]:
         if not self._sending.answered(message.batch, message.head.origin, message.head):
@@ -268,7 +310,23 @@ class ParentSession:
             )
         return self._pump()
 
+    def _mail(self, frame: MailFrame) -> list[ParentAction]:
+        try:
+            letter = self._post.add(frame)
+        except FrameRefused as error:
+            return self._finish(error.code, error.message)
+        return [] if letter is None else [TakeLetter(letter)]
+
+    def _mail_stored(self, message: MailStored) -> list[ParentAction]:
+        if not self._post.stored(message.id):
+            return self._finish("out_of_turn", "the child has stored a letter that was not sent")
+        return [ForgetLetter(message.id), *self._pump(), *self._ticket()]
+
     def _pump(self) -> list[ParentAction]:
+        if self.state is not ParentState.STREAMING:
+            return []
+        if self._post.next():
+            return [LoadLetter()]
         previous = self._sending.next()
         return [] if previous is None else [LoadDown(previous)]
 
@@ -337,6 +395,10 @@ class ParentSession:
         self._refused[header.origin] = refusal
         return refusal
 
+    def brings(self, origin: OriginId) -> bool:
+        """Whether this child was told where we stand with an origin."""
+        return origin in self._positions
+
     def refusal_of(self, origin: OriginId) -> Refuse | None:
         """Why batches of this origin are not taken in this session; None if they are."""
         return self._refused.get(origin)
@@ -349,6 +411,14 @@ class ParentSession:
     def _drained(self) -> list[ParentAction]:
         if self._under_way:
             return self._finish("out_of_turn", "Drained came while batches were unacknowledged")
+        self._drained_waiting = True
+        return self._ticket()
+
+    def _ticket(self) -> list[ParentAction]:
+        """The ticket ends a drained session, so letters go first."""
+        if not self._drained_waiting or not self._post.idle:
+            return []
+        self._drained_waiting = False
         return [MintTicket()]
 
     def _finish(self, code: str, detail: str) -> list[ParentAction]:

@@ -18,6 +18,8 @@ from node.protocol.messages import (
     Heads,
     Heartbeat,
     Hello,
+    MailFrame,
+    MailStored,
     Message,
     ParentMessage,
     Refuse,
@@ -52,8 +54,12 @@ CHILD_TAKES: Final[dict[ChildState, frozenset[type[ParentMessage]]]] = {
     ChildState.GREETED: frozenset({Welcome, Heartbeat, Finish}),
     ChildState.WELCOMED: frozenset({Heads, Heartbeat, Finish}),
     ChildState.LOCATING: frozenset({Heartbeat, Finish}),
-    ChildState.STREAMING: frozenset({Heads, Acknowledge, Refuse, Ticket, BatchFrame, Heartbeat, Finish}),
-    ChildState.FINISHING: frozenset({Welcome, Heads, Acknowledge, Refuse, Ticket, BatchFrame, Heartbeat, Finish}),
+    ChildState.STREAMING: frozenset(
+        {Heads, Acknowledge, Refuse, Ticket, BatchFrame, MailFrame, MailStored, Heartbeat, Finish}
+    ),
+    ChildState.FINISHING: frozenset(
+        {Welcome, Heads, Acknowledge, Refuse, Ticket, BatchFrame, MailFrame, MailStored, Heartbeat, Finish}
+    ),
     ChildState.CLOSED: frozenset(),
 }
 
@@ -61,7 +67,9 @@ PARENT_TAKES: Final[dict[ParentState, frozenset[type[ChildMessage]]]] = {
     ParentState.NEW: frozenset({Hello, Finish}),
     ParentState.GREETED: frozenset({Heads, Heartbeat, Finish}),
     ParentState.LOOKING_UP: frozenset({Heartbeat, Finish}),
-    ParentState.STREAMING: frozenset({Heads, BatchFrame, Drained, TicketStored, Want, Taken, Heartbeat, Finish}),
+    ParentState.STREAMING: frozenset(
+        {Heads, BatchFrame, Drained, TicketStored, Want, Taken, MailFrame, MailStored, Heartbeat, Finish}
+    ),
     ParentState.CLOSED: frozenset(),
 }
 

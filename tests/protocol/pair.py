@@ -19,11 +19,14 @@ from node.protocol.actions import (
     ChildAction,
     Close,
     ConfirmTicket,
+    ForgetLetter,
     Halt,
+    Heal,
     KeepAcknowledged,
     KeepTicket,
     Load,
     LoadDown,
+    LoadLetter,
     Locate,
     LookUp,
     MintTicket,
@@ -31,11 +34,13 @@ from node.protocol.actions import (
     ParentAction,
     Release,
     Send,
+    Switch,
     TakeDown,
+    TakeLetter,
 )
 from node.protocol.child import ChildSession
-from node.protocol.messages import BatchHeader, ChildMessage, Message, ParentMessage, Refuse, TicketVerdict
-from node.protocol.parent import LookedUp, ParentSession
+from node.protocol.messages import BatchHeader, ChildMessage, Letter, Message, ParentMessage, Refuse, TicketVerdict
+from node.protocol.parent import LookedUp, Offered, ParentSession
 from node.protocol.transitions import ChildState
 from tests.protocol.words import header, hello, letter, link, refuse, welcome
 
@@ -95,6 +100,9 @@ class Child:
         self.quarantined: dict[OriginId, int] = {}
         self.halted: dict[OriginId, str] = {}
         self.alarms: list[str] = []
+        self.spool: dict[OriginId, tuple[int, list[str]]] = {}
+        self.letters: list[Letter] = []
+        self.got: list[Letter] = []
 
     def heads(self) -> tuple[list[Head], list[Head]]:
         every = [self.log.head(which) for which in self.log.origins]
@@ -114,6 +122,8 @@ class Parent:
         self.minted = 0
         self.applied: list[tuple[str, str]] = []  # (origin's letter, word), in order
         self.alarms: list[str] = []
+        self.letters: list[Letter] = []
+        self.got: list[Letter] = []
 
     def verdict(self, presented: bytes) -> TicketVerdict:
         if not self.tickets:
@@ -166,6 +176,10 @@ class Pair:
         self.child_closed = self.parent_closed = None
         greeting = hello(schema_version=self.child.schema_version, ticket=self.child.ticket)
         self._child(self.child_session.start(greeting, *self.child.heads(), self.now_ms))
+        if self.child.letters:
+            self._child(self.child_session.mail_waits(self.now_ms))
+        if self.parent.letters:
+            self._parent(self.parent_session.mail_waits())
 
     # --- what happens on the link -------------------------------------------------------------------------------------
 
@@ -283,7 +297,7 @@ class Pair:
 
     # --- the shells ---------------------------------------------------------------------------------------------------
 
-    def _child(self, actions: list[ChildAction]) -> None:
+    def _child(self, actions: list[ChildAction]) -> None:  # noqa: C901  one case for each kind
         session = self.child_session
         assert session is not None
         queue = deque(actions)
@@ -298,7 +312,8 @@ class Pair:
                 case Locate():
                     found = {head.origin: self.child.log.hash_at(head.origin, head.seq) for head in action.heads}
                     opening = session.state is ChildState.LOCATING
-                    queue.extend(session.located(found, self.now_ms))
+                    older = {which: self._older(which) for which in found}
+                    queue.extend(session.located(found, older, self.now_ms))
                     if opening:
                         queue.extend(session.advanced(*self.child.heads(), self.now_ms))
                 case KeepAcknowledged():
@@ -308,6 +323,17 @@ class Pair:
                     self.child.quarantined[which] = self.child.quarantined.get(which, 0) + action.quarantined
                 case TakeDown():
                     queue.extend(self._take_down(session, action))
+                case Switch():
+                    queue.extend(session.switched(self._switch(action.trunk), action.trunk, self.now_ms))
+                case Heal():
+                    self.child.halted[action.origin] = action.code
+                case LoadLetter():
+                    queue.extend(session.letter_loaded(next(iter(self.child.letters), None), self.now_ms))
+                case TakeLetter():
+                    self.child.got.append(action.letter)
+                    queue.extend(session.letter_taken(action.letter, self.now_ms))
+                case ForgetLetter():
+                    assert self.child.letters.pop(0).id == action.letter_id
                 case KeepTicket():
                     self.child.ticket = action.ticket
                 case Halt():
@@ -347,10 +373,38 @@ class Pair:
 
     def _take_down(self, session: ChildSession, action: TakeDown) -> list[ChildAction]:
         which = action.header.origin
+        words = action.payload.decode().split("\n")
+        if action.aside:
+            start, spooled = self.child.spool.get(which, (-1, []))
+            if start + len(spooled) != action.header.previous_seq:
+                start, spooled = action.header.previous_seq, []
+            self.child.spool[which] = (start, [*spooled, *words])
+            return session.taken(action.batch, self.now_ms)
         if self.child.log.head(which) != action.header.previous:
             return session.not_taken(action.batch, "wrong_chain", "")
-        self.child.log.append(which, action.payload.decode().split("\n"))
+        self.child.log.append(which, words)
         return session.taken(action.batch, self.now_ms)
+
+    def _older(self, which: OriginId) -> tuple[Head, ...]:
+        """Every commit of the child's chain, the newest first."""
+        log = self.child.log
+        found = [
+            Head(which, Seq(seq), value) for seq in range(log.head(which).seq) if (value := log.hash_at(which, seq))
+        ]
+        return tuple(reversed(found))
+
+    def _switch(self, trunk: Head) -> Head:
+        """The parent's words, and behind them those that only the child had, if it writes the origin."""
+        which, log = trunk.origin, self.child.log
+        if log.hash_at(which, trunk.seq) == trunk.hash:
+            return log.head(which)
+        start, spooled = self.child.spool.pop(which)
+        mine, theirs = log.words(which), [*log.words(which)[:start], *spooled]
+        common = next((n for n, (a, b) in enumerate(zip(mine, theirs, strict=False)) if a != b), len(theirs))
+        log.replace(which, theirs)
+        if which in self.child.own:
+            log.append(which, mine[common:])
+        return log.head(which)
 
     def _parent(self, actions: list[ParentAction]) -> None:
         session = self.parent_session
@@ -367,11 +421,18 @@ class Pair:
                 case LookUp():
                     queue.extend(session.looked_up(self._look_up(action), self.now_ms))
                 case Offer():
-                    queue.extend(session.offered(action.have, *self._offer(action.have), self.now_ms))
+                    queue.extend(session.offered(action.have, self._offer(action), self.now_ms))
                 case LoadDown():
                     queue.extend(session.loaded(*self._batch(self.parent.log, action.previous), self.now_ms))
                 case MintTicket():
                     queue.extend(session.minted(self._mint(), self.now_ms))
+                case LoadLetter():
+                    queue.extend(session.letter_loaded(next(iter(self.parent.letters), None), self.now_ms))
+                case TakeLetter():
+                    self.parent.got.append(action.letter)
+                    queue.extend(session.letter_taken(action.letter, self.now_ms))
+                case ForgetLetter():
+                    assert self.parent.letters.pop(0).id == action.letter_id
                 case ConfirmTicket():
                     self.parent.tickets = [ticket for ticket in self.parent.tickets if ticket == action.ticket]
                 case Alarm():
@@ -379,11 +440,27 @@ class Pair:
                 case Close():
                     self.parent_closed = action
 
-    def _offer(self, have: Head) -> tuple[Head | None, str, str]:
-        code = self.parent.objections.get(have.origin)
+    def _offer(self, action: Offer) -> Offered | Refuse:
+        which = action.have.origin
+        code = self.parent.objections.get(which)
         if code is not None:
-            return None, code, ""
-        ours = self.parent.log.head(have.origin)
-        if have.seq <= ours.seq and self.parent.log.hash_at(have.origin, have.seq) != have.hash:
-            return None, "fork", ""
-        return ours, "", ""
+            return refuse(which, code)
+        ours = self.parent.log.head(which)
+        for head in (action.have, *action.older):
+            if head.seq <= ours.seq and self.parent.log.hash_at(which, head.seq) == head.hash:
+                return Offered(ours, head)
+        return Offered(ours, action.have)
+
+    # --- letters --------------------------------------------------------------------------------------------------------
+
+    def write_up(self, item: Letter) -> None:
+        """The child has a letter for the parent."""
+        self.child.letters.append(item)
+        if self.child_session is not None:
+            self._child(self.child_session.mail_waits(self.now_ms))
+
+    def write_down(self, item: Letter) -> None:
+        """The parent has a letter for the child."""
+        self.parent.letters.append(item)
+        if self.parent_session is not None:
+            self._parent(self.parent_session.mail_waits())

@@ -52,7 +52,7 @@ def send(session: ParentSession, number: int, size: int) -> list[ParentAction]:
 
 def test_a_child_with_a_window_full_of_bytes_waits() -> None:
     session = child()
-    actions = session.located({A: zero(A).hash}, 0)
+    actions = session.located({A: zero(A).hash}, {}, 0)
     loads = 0
     for previous, to in pairwise(CHAIN):
         if not any(isinstance(action, Load) for action in actions):

@@ -4,7 +4,7 @@ The manner is that of etcd/raft's datadriven tests. ``REWRITE_SCENARIOS=1`` writ
 difference before you commit it. Blocks are separated by empty lines; lines that begin with ``#`` are comments.
 
 A chain is written ``a:3`` (the commits a1 a2 a3 of origin a) or ``a:2/4x`` (two in common, then up to the fourth on another
-branch x); a head is shown the same way, ``a:4x``. Names of origins are single letters.
+branch x); a head is shown the same way, ``a:4x``; ``a:5!`` is one that was made anew while healing. Names of origins are single letters.
 
     child own a:3 b:1     the child's chains; also `child relayed c:2`. Given again: another history (restore, fork)
     child schema 2        its schema version; `child ticket t1` what it will present (`-` for none)
@@ -13,6 +13,7 @@ branch x); a head is shown the same way, ``a:4x``. Names of origins are single l
     batch 1               how many commits the child puts in a batch (2)
     connect [follow]      a new session; the child says Hello
     commit a 2 [relayed]  two more commits of a at the child
+    write up a | down a   a letter to the holder of a, upward or downward
     want r                the child asks for what comes from above (`parent above r:3` is what the parent has of it)
     give r 2              two more commits of r at the parent, from above
     deliver [n]           let everything that was sent arrive, also the answers to it; at most n messages
@@ -44,11 +45,14 @@ from node.protocol.actions import (
     ChildAction,
     Close,
     ConfirmTicket,
+    ForgetLetter,
     Halt,
+    Heal,
     KeepAcknowledged,
     KeepTicket,
     Load,
     LoadDown,
+    LoadLetter,
     Locate,
     LookUp,
     MintTicket,
@@ -56,7 +60,9 @@ from node.protocol.actions import (
     ParentAction,
     Release,
     Send,
+    Switch,
     TakeDown,
+    TakeLetter,
 )
 from node.protocol.messages import (
     Acknowledge,
@@ -67,6 +73,8 @@ from node.protocol.messages import (
     Heads,
     Heartbeat,
     Hello,
+    MailFrame,
+    MailStored,
     Message,
     Refuse,
     Taken,
@@ -76,7 +84,7 @@ from node.protocol.messages import (
     Welcome,
 )
 from tests.protocol.pair import CHILD_NAME, Log, Pair
-from tests.protocol.words import letter, link, origin, zero
+from tests.protocol.words import letter, letter_to, link, origin, zero
 
 FOLDER = Path(__file__).parents[1] / "scenarios"
 REWRITE = os.environ.get("REWRITE_SCENARIOS") == "1"
@@ -90,6 +98,7 @@ class Scenario:
         self.pair = Pair()
         self.names: dict[Hash, str] = {}
         self.branches: dict[OriginId, str] = {}
+        self.letters = 0
 
     def run(self, command: str) -> list[str]:
         verb, *words = command.split()
@@ -163,6 +172,11 @@ class Scenario:
         self._learn(which, [*self.pair.parent.log.words(which), *new])
         self.pair.give(which, new)
 
+    def do_write(self, direction: str, which: str) -> None:
+        self.letters += 1
+        item = letter_to(origin(which), number=self.letters)
+        (self.pair.write_up if direction == "up" else self.pair.write_down)(item)
+
     def do_deliver(self, count: str = "") -> None:
         self.pair.settle(frames=int(count) if count else None, apply=False)
 
@@ -215,7 +229,9 @@ class Scenario:
             self.names[value] = f"{word[0]}:{word[1:]}"
 
     def _head(self, head: Head) -> str:
-        return self.names[head.hash] if head.seq else f"{letter(head.origin)}:0"
+        if head.seq == 0:
+            return f"{letter(head.origin)}:0"
+        return self.names.get(head.hash, f"{letter(head.origin)}:{head.seq}!")  # done again behind the trunk
 
     def _heads(self, heads: tuple[Head, ...]) -> str:
         return " ".join(map(self._head, heads)) or "nothing"
@@ -243,9 +259,20 @@ class Scenario:
                 held = f", {action.quarantined} quarantined" if action.quarantined else ""
                 return f"keeps {self._head(action.head)} as acknowledged{held}"
             case TakeDown():
-                return f"takes down batch {action.batch}: {self._batch(action.header)}"
+                aside = ", aside" if action.aside else ""
+                return f"takes down batch {action.batch}: {self._batch(action.header)}{aside}"
+            case Switch():
+                return f"changes over to {self._head(action.trunk)}"
+            case Heal():
+                return f"heals {letter(action.origin)}: {action.code}"
+            case LoadLetter():
+                return "looks for a letter"
+            case TakeLetter():
+                return f"takes letter {action.letter.id[0]} to {letter(action.letter.to_origin)}"
+            case ForgetLetter():
+                return f"forgets letter {action.letter_id[0]}"
             case Offer():
-                return f"may it have what follows {self._head(action.have)}?"
+                return f"may it have what follows {self._heads((action.have, *action.older))}?"
             case LoadDown():
                 return f"loads for the child behind {self._head(action.previous)}"
             case KeepTicket():
@@ -287,7 +314,11 @@ class Scenario:
                 batch = "" if message.batch is None else f" {message.batch}"
                 return f"Refuse{batch}: {letter(message.origin)} {message.code}"
             case Want():
-                return f"Want behind {self._head(message.have)}"
+                return f"Want behind {self._heads((message.have, *message.older))}"
+            case MailFrame():
+                return f"Mail {message.id[0]}{'' if message.last else ', more follows'}"
+            case MailStored():
+                return f"MailStored {message.id[0]}"
             case Taken():
                 return f"Taken {message.batch}: {self._head(message.head)}"
             case Ticket() | TicketStored():

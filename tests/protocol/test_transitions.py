@@ -31,7 +31,7 @@ def child_in(state: ChildState) -> ChildSession:
     session.receive(heads(relayed=(ZERO,)), 0)
     if state is ChildState.LOCATING:
         return session
-    session.located({A1.origin: ZERO.hash}, 0)
+    session.located({A1.origin: ZERO.hash}, {}, 0)
     session.loaded(header(ZERO, A1), b"body", 0)
     if state is ChildState.FINISHING:
         session.stop("shutdown")
@@ -134,7 +134,7 @@ def test_a_closed_child_does_nothing_more(message: ParentMessage) -> None:
     session = child_in(ChildState.CLOSED)
     assert session.receive(message, 0) == []
     assert session.tick(10**9) == session.stop("done") == session.violated("malformed", "") == []
-    assert session.located({}, 0) == session.loaded(None, b"", 0) == session.advanced([A1], [], 0) == []
+    assert session.located({}, {}, 0) == session.loaded(None, b"", 0) == session.advanced([A1], [], 0) == []
 
 
 @pytest.mark.parametrize("message", CHILD_SAYS, ids=lambda message: type(message).__name__)

@@ -9,7 +9,7 @@ import hashlib
 from typing import Any
 
 from node.chain import Head
-from node.ids import GENESIS_HASH, Hash, Incarnation, NodeId, OriginId, Seq, UnitCode
+from node.ids import GENESIS_HASH, Hash, Incarnation, LetterId, NodeId, OriginId, Seq, UnitCode
 from node.protocol.messages import (
     Acknowledge,
     BatchFrame,
@@ -21,12 +21,15 @@ from node.protocol.messages import (
     Heads,
     Heartbeat,
     Hello,
+    Letter,
     ParentMessage,
     Refuse,
     Ticket,
     TicketStored,
+    Want,
     Welcome,
 )
+from node.protocol.post import cut_letter
 
 
 def origin(letter: str) -> OriginId:
@@ -119,7 +122,12 @@ def refuse(which: OriginId, code: str = "gap", *, detail: str = "", number: int 
     return Refuse(origin=which, code=code, detail=detail, batch=None if number is None else BatchNumber(number))
 
 
+def letter_to(which: OriginId, body: bytes = b"body", *, number: int = 1) -> Letter:
+    return Letter(id=LetterId(bytes([number]) * 16), to_origin=which, kind="branch", body=body)
+
+
 A1 = head("a", 1)
+(LETTER_FRAME,) = cut_letter(letter_to(origin("a")))
 CHILD_SAYS: tuple[ChildMessage, ...] = (
     hello(),
     heads(own=(A1,)),
@@ -127,6 +135,8 @@ CHILD_SAYS: tuple[ChildMessage, ...] = (
     Drained(),
     TicketStored(ticket=b"t"),
     Heartbeat(),
+    LETTER_FRAME,
+    Want(have=zero(origin("r"))),
     Finish(code="done", detail=""),
 )
 """One message of every kind that a child may send."""
@@ -138,6 +148,7 @@ PARENT_SAYS: tuple[ParentMessage, ...] = (
     refuse(origin("a")),
     Ticket(ticket=b"t"),
     Heartbeat(),
+    LETTER_FRAME,
     Finish(code="done", detail=""),
 )
 """One message of every kind that a parent may send."""

@@ -1,94 +1,96 @@
-"""What should be true: a plain model of every origin, kept beside the stores and never read from them.
+"""What should be true: a plain model of what was recorded, kept beside the stores.
 
-The model knows each origin's commits as the recorder made them. A commit that was under way when the power went is *in
-doubt*: it may be there or not, and what the node finds at its next start decides. Everything that was confirmed must stay.
+People write values; no two writes have the same value. A write is *superseded* by one that was made by somebody who saw it.
+Stores fork, are restored and cloned, so an origin's log alone says nothing about what must be there in the end. The law is:
+whatever some disk still holds, as a commit of the log or put aside, stands in the register, was superseded, or stands in a
+report; and the register holds nothing that nobody wrote.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from node.chain import Head
-from node.ids import GENESIS_HASH, Hash, OriginId, RowId, Seq
+from node.ids import Hash, OriginId, RowId, Seq
 
 Row = tuple[str, str]  # full_name, phone
+COLUMNS = ("full_name", "phone")
 
 
 class Violation(AssertionError):
     """A log guarantee is broken; the message names it (RELIABILITY E2)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One value that somebody wrote over ``seen``, in the record ``tag``."""
+
+    tag: str
+    row_id: RowId
+    column: str
+    value: str
+    seen: str
+
+
 @dataclass(slots=True)
 class OriginModel:
-    """One origin: ``hashes[seq]`` of every commit that was confirmed, and the register rows they left."""
+    """One origin: all writes ever, what was reported as lost, and every commit that a holder has made."""
 
     origin: OriginId
-    hashes: list[Hash] = field(default_factory=lambda: [GENESIS_HASH])
-    history: list[dict[RowId, Row]] = field(default_factory=lambda: [{}])
-    in_doubt: dict[RowId, Row] | None = None
-    """The rows as they are if the commit that was cut off survived."""
-    held_since: int = 0
-    """Where the present holder took over; before it has come so far, it has nothing of its own."""
+    writes: dict[str, list[Write]] = field(default_factory=dict)
+    reported: set[tuple[RowId, str, str]] = field(default_factory=set)
+    minted: dict[Hash, Seq] = field(default_factory=dict)
 
-    @property
-    def rows(self) -> dict[RowId, Row]:
-        return self.history[-1]
+    def recorded(self, tag: str, writes: list[Write]) -> None:
+        """Somebody writes; whether it is durable shows in what disks hold."""
+        self.writes[tag] = writes
 
-    @property
-    def seq(self) -> int:
-        return len(self.hashes) - 1
+    def require_minted(self, head: Head, where: str) -> None:
+        """A head that any node shows must be one that a holder has had."""
+        if head.seq and self.minted.get(head.hash) != head.seq:
+            raise Violation(f"owner-only: {where} has a commit {head.seq} that no holder has made")
 
-    def committed(self, head: Head, rows: dict[RowId, Row]) -> None:
-        """The recorder was told that ``head`` is durable."""
-        if head.seq != self.seq + 1:
-            raise Violation(f"gapless: commit {head.seq} follows {self.seq}")
-        self.hashes.append(head.hash)
-        self.history.append(rows)
+    def require(self, rows: dict[RowId, Row], tags: Iterable[str], where: str) -> None:
+        """``tags``: records that some disk still holds."""
+        final = {
+            (row_id, column): value for row_id, row in rows.items() for column, value in zip(COLUMNS, row, strict=True)
+        }
+        known = {(w.row_id, w.column, w.value) for writes in self.writes.values() for w in writes}
+        for (row_id, column), value in final.items():
+            if value and (row_id, column, value) not in known:
+                raise Violation(f"no phantom: {where} has a value that nobody wrote ({value})")
+        heirs: dict[tuple[RowId, str, str], list[Write]] = defaultdict(list)
+        alive = [write for tag in tags for write in self.writes.get(tag, ())]
+        for write in alive:
+            heirs[write.row_id, write.column, write.seen].append(write)
+        accounted: dict[tuple[RowId, str, str], bool] = {}
 
-    def cut_back(self, seq: int) -> None:
-        """Another holder goes on after ``seq``; what the former one made and did not send stays with it."""
-        del self.hashes[seq + 1 :]
-        del self.history[seq + 1 :]
-        self.in_doubt, self.held_since = None, seq
+        def stands(write: Write) -> bool:
+            key = (write.row_id, write.column, write.value)
+            if key not in accounted:
+                accounted[key] = False  # a circle accounts for nothing
+                accounted[key] = (
+                    final.get((write.row_id, write.column)) == write.value
+                    or key in self.reported
+                    or any(stands(heir) for heir in heirs[key])
+                )
+            return accounted[key]
 
-    def found_at_start(self, head: Head) -> None:
-        """The owner was started again and found this head."""
-        doubt, self.in_doubt = self.in_doubt, None
-        if head.seq == self.seq + 1 and doubt is not None:
-            self.committed(head, doubt)
-            return
-        if head.seq < self.seq:
-            raise Violation(f"durable: commit {self.seq} was confirmed, after a restart the owner has {head.seq}")
-        self.require(head, "owner after restart")
-
-    def require(self, head: Head, where: str) -> None:
-        """A head that any node shows must be on the owner's chain."""
-        if head.seq > self.seq + (self.in_doubt is not None):
-            raise Violation(f"owner-only: {where} has commit {head.seq}, the owner made {self.seq}")
-        if head.seq <= self.seq and self.hashes[head.seq] != head.hash:
-            raise Violation(f"unique: {where} has another commit {head.seq} than its owner")
+        for write in alive:
+            if not stands(write):
+                raise Violation(f"no loss: {write.value} (record {write.tag}) is neither at {where} nor in a report")
 
 
 @dataclass(slots=True)
-class Receipts:
-    """What children were told that their parent has on disk: (parent, origin) -> seq. May only be true."""
+class Held:
+    """What one disk has of every commit: log and put aside. It only grows, unless the disk becomes an older copy."""
 
-    given: dict[tuple[str, OriginId], Seq] = field(default_factory=dict)
+    tags: dict[Hash, str] = field(default_factory=dict)
+    origins: dict[Hash, OriginId] = field(default_factory=dict)
+    heads: dict[OriginId, Head] = field(default_factory=dict)
+    changed_over: int = 0
 
-    def told(self, parent: str, origin: OriginId, seq: Seq) -> None:
-        key = (parent, origin)
-        self.given[key] = max(seq, self.given.get(key, Seq(0)))
-
-    def forget(self, origin: OriginId) -> None:
-        """The origin was handed over: what its former relays have promised concerns nobody any more."""
-        for key in [key for key in self.given if key[1] == origin]:
-            del self.given[key]
-
-    def require(self, parent: str, heads: dict[OriginId, Head]) -> None:
-        """Everything acknowledged must be there, also after a power loss."""
-        for (name, origin), seq in self.given.items():
-            if name != parent:
-                continue
-            found = heads[origin].seq if origin in heads else 0
-            if found < seq:
-                raise Violation(f"receipt-true: {parent} acknowledged commit {seq} and has {found}")
+    def copy(self) -> Held:
+        return Held(dict(self.tags), dict(self.origins), dict(self.heads), 0)

@@ -1,8 +1,9 @@
 """A small three-tier tree on simulated disks and links: the product's stores, machines and shells, driven by one seed.
 
-Safety first: records, sessions, cut links, lost, doubled and late frames, power loss inside any handler. After each step the
-log guarantees are checked (RELIABILITY E2). Then all faults end and everything must climb within a bounded number of
-steps, rows equal at every tier to a model that never looked at a store.
+Safety first: records, sessions, cut links, lost, doubled and late frames, power loss inside any handler, disks that become an
+older copy of themselves or change places with a clone, registers that change hands. After each step the log guarantees are
+checked (RELIABILITY E2). Then all faults end and everything must climb within a bounded number of steps, rows equal at every
+tier, and nothing that a disk still holds may be missing without a report.
 """
 
 from __future__ import annotations
@@ -24,15 +25,17 @@ from node.capture import Capture
 from node.chain import KIND_REGISTER, Head
 from node.clock import ManualClock
 from node.enrolment import OriginClaim
-from node.errors import FrameRefused, HoldingError, StoreError
+from node.errors import FrameRefused, HoldingError, StoreBusy, StoreError
 from node.identity.certificates import Certificate, CertificateAuthority
 from node.identity.keys import NodeKey
-from node.ids import NodeId, OriginId, RowId, Seq, UnitCode
+from node.ids import GENESIS_HASH, Hash, NodeId, OriginId, RowId, Seq, UnitCode
+from node.mail import Mail
+from node.reference import Reference
 from node.schema import person, sql
 from node.session import ChildEndpoint
 from node.store import Profile, Store
-from tests.simulation.disk import MemoryDisk, PowerLoss, bury
-from tests.simulation.model import OriginModel, Receipts, Row, Violation
+from tests.simulation.disk import MemoryDisk, PowerLoss, Snapshot, bury
+from tests.simulation.model import COLUMNS, Held, OriginModel, Row, Violation, Write
 
 ROOT: Final = "p"
 TREE: Final = {"p": "", "d1": "p", "d2": "p", "c1": "d1", "c2": "d1", "c3": "d2"}
@@ -41,6 +44,12 @@ DRAIN_STEPS_MAX: Final = 4_000
 
 _INSERT: Final = "INSERT INTO person (origin, id, full_name, phone) VALUES (?,?,?,?)"
 _UPDATE: Final = "UPDATE person SET phone = ? WHERE origin = ? AND id = ?"
+_SELECT_LOG: Final = "SELECT seq, hash, tag FROM change_log WHERE origin = :which AND seq > :after ORDER BY seq"
+_SELECT_HASHES: Final = "SELECT hash FROM change_log UNION ALL SELECT hash FROM side_commit"
+_SELECT_ACKNOWLEDGED: Final = "SELECT origin, hash FROM acknowledged WHERE peer = :which"
+_SELECT_LOST: Final = (
+    "SELECT h.origin, f.kind, f.row_id, f.column_name, f.lost FROM healing_finding f JOIN healing h ON h.id = f.healing"
+)
 _SELECT: Final = sql(
     sa.select(person.c.id, person.c.full_name, person.c.phone).where(person.c.origin == sa.bindparam("which"))
 )
@@ -62,13 +71,17 @@ class Rates:
     tick: float = 0.6
     tick_ms: tuple[int, ...] = (100, 3_000, limits.ACK_TIMEOUT_MS + 1)
     hand_over: float = 1.0
-    retire: float = 0.1
+    retire: float = 0.05
+    backup: float = 0.6
+    restore: float = 0.5
     frame_dropped: float = 0.004
     frame_doubled: float = 0.004
     frame_delayed: float = 0.05
 
 
-_PEACE: Final = Rates(frame_dropped=0, frame_doubled=0, frame_delayed=0, hand_over=0, retire=0, tick_ms=(100, 500))
+_PEACE: Final = Rates(
+    frame_dropped=0, frame_doubled=0, frame_delayed=0, hand_over=0, retire=0, backup=0, restore=0, tick_ms=(100, 500)
+)
 
 
 @dataclass(slots=True)
@@ -79,6 +92,7 @@ class Link:
     parent: str
     child_end: ChildEndpoint
     parent_end: ParentEndpoint
+    told: dict[OriginId, Hash] = field(default_factory=dict)
     up: deque[bytes] = field(default_factory=deque)
     down: deque[bytes] = field(default_factory=deque)
 
@@ -96,8 +110,8 @@ class Machine:
         self.starts = 0
         self.key = NodeKey.derived(random.Random(f"{world.seed} {name} key"))
         self.certificate: Certificate | None = None
-        self.banished_until: Seq | None = None
-        """Does not start before its parent knows this commit of the reference data: its register was handed over."""
+        self.held = Held()
+        self.images: list[tuple[Snapshot, Held]] = []
 
     def start(self) -> None:
         """Boot. Power may go here too."""
@@ -130,10 +144,11 @@ class World:
         self.rng = random.Random(seed)
         self.clock = ManualClock(START_MS)
         self.fired: Counter[str] = Counter()
-        self.receipts = Receipts()
+        self.records = 0
+        self.retired: set[OriginId] = set()
+        self.met: set[str] = set()
         self.models: dict[OriginId, OriginModel] = {}
         self.owner: dict[OriginId, str] = {}
-        self.former: dict[OriginId, set[str]] = {}
         self.links: dict[str, Link] = {}
         self.trace = hashlib.sha256()
         self.machines = {name: Machine(name, self) for name in TREE}
@@ -141,9 +156,7 @@ class World:
             machine.start()
             assert machine.store is not None
             origin = machine.store.own_origin()
-            model = OriginModel(origin)
-            model.committed(machine.store.head(origin), {})
-            self.models[origin] = model
+            self.models[origin] = OriginModel(origin)
             self.owner[origin] = machine.name
         self.certificates = CertificateAuthority.create(
             "simulated", START_MS, NodeKey.derived(random.Random(f"{seed} authority"))
@@ -170,7 +183,8 @@ class World:
                 serial=number,
             )
             machine.store.trust(reference, root.key.public)
-        self._model_reference(reference)
+        for machine in self.machines.values():
+            self.observe(machine)
         return reference
 
     def open_for_business(self) -> None:
@@ -184,14 +198,6 @@ class World:
         store = self.machines[ROOT].store
         assert store is not None
         return Authority(store, self.certificates)
-
-    def _model_reference(self, reference: OriginId) -> None:
-        """Take what the authority has decided into the model."""
-        store, model = self.machines[ROOT].store, self.models[reference]
-        assert store is not None
-        while commits := store.read_commits(reference, Seq(model.seq)):
-            for commit in commits:
-                model.committed(commit.head, {})
 
     # --- the life of a seed ----------------------------------------------------------------------------------------
 
@@ -220,6 +226,8 @@ class World:
             (rates.tick, self.tick),
             (rates.hand_over, self.hand_over),
             (rates.retire, self.retire),
+            (rates.backup, self.backup),
+            (rates.restore, self.restore),
         ]
         action = self.rng.choices([action for _, action in choices], [weight for weight, _ in choices])[0]
         action()
@@ -232,77 +240,81 @@ class World:
     def close(self) -> None:
         for machine in self.machines.values():
             if machine.store is not None:
+                for (kind,) in machine.store.connection.execute("SELECT kind FROM healing"):
+                    self.fired[f"healed-{kind}"] += 1
+        for machine in self.machines.values():
+            if machine.store is not None:
                 bury(machine.store.connection)
             machine.disk.close()
 
     # --- steps -----------------------------------------------------------------------------------------------------
 
     def record(self) -> None:
-        """Somebody records one thing, in one to three rows."""
+        """Somebody records one thing, in one to three rows, on what the screen shows. It may be a former holder, who has
+        not heard of it.
+        """
         machine = self.machines[self.rng.choice(list(TREE))]
-        if machine.store is None:
+        store = machine.store
+        if store is None:
             return
-        own = [state.head.origin for state in machine.store.states() if state.own]
-        origin = self.rng.choice([known for known in own if known != self.reference])
-        if self.owner[origin] != machine.name:
-            self._record_in_vain(machine, origin)
+        own = [state.head.origin for state in store.states() if state.own and state.head.origin != self.reference]
+        if not own:
             return
-        model = self.models[origin]
-        rows = dict(model.rows)
+        origin = self.rng.choice(own)
+        former = self.owner[origin] != machine.name
+        rows = self.rows_at(store, origin)
+        self.records += 1
+        tag = f"record {self.records}"
+        writes: list[Write] = []
         changes: list[tuple[str, tuple[str | bytes, ...]]] = []
-        for _ in range(self.rng.randint(1, 3)):
-            if rows and self.rng.random() < 0.4:
+        for number in range(self.rng.randint(1, 3)):
+            value = f"{self.records}.{number}"
+            if rows and self.rng.random() < 0.5:
                 row_id = self.rng.choice(sorted(rows))
-                phone = str(self.rng.randrange(10**6))
-                changes.append((_UPDATE, (phone, origin, row_id)))
-                rows[row_id] = (rows[row_id][0], phone)
+                seen = rows[row_id][1]
+                changes.append((_UPDATE, (value, origin, row_id)))
+                writes.append(Write(tag, row_id, COLUMNS[1], value, seen))
+                rows[row_id] = (rows[row_id][0], value)
             else:
-                row_id = machine.store.new_row_id(self.clock.wall_ms())
-                name = f"person {self.rng.randrange(1000)}"
-                changes.append((_INSERT, (origin, row_id, name, "")))
-                rows[row_id] = (name, "")
+                row_id = store.new_row_id(self.clock.wall_ms())
+                changes.append((_INSERT, (origin, row_id, value, "")))
+                writes.append(Write(tag, row_id, COLUMNS[0], value, ""))
+                rows[row_id] = (value, "")
+        self.models[origin].recorded(tag, writes)
 
         def work() -> None:
-            assert machine.store is not None
-            model.in_doubt = rows
             try:
-                with self._capture(machine.store, origin) as capture:
+                with self._capture(store, origin, tag) as capture:
                     for statement, values in changes:
                         capture.connection.execute(statement, values)
             except HoldingError:
-                model.in_doubt = None
-                if machine.store.head(origin).seq == model.seq:
+                if not former and store.head(origin).seq and self._holds(store, origin):
                     raise
-                self.note("still-on-its-way")
-                return
-            model.in_doubt = None
-            if capture.commit is None:
-                if rows != model.rows:
-                    raise Violation("durable: a change was taken for none")
+                self.note("former-holder-refused" if former else "still-on-its-way")
+            except StoreBusy:
+                self.note("held-while-healing")
             else:
-                model.committed(capture.commit.head, rows)
+                if capture.commit is None:
+                    raise Violation("durable: a change was taken for none")
+                if former:
+                    self.note("former-holder-unaware")
 
         self.handle(machine, work, f"record {machine.name}")
 
-    def _capture(self, store: Store, origin: OriginId) -> AbstractContextManager[Capture]:
-        return store.capture(author="clerk", kind=KIND_REGISTER, recorded_at=self.clock.wall_ms(), origin=origin)
+    def _holds(self, store: Store, origin: OriginId) -> bool:
+        """Whether a store's own reference data say that it may write the origin now."""
+        holding = Reference(store).holder(origin)
+        return holding is not None and holding.node_id == store.node_id and store.head(origin).seq >= holding.from_seq
 
-    def _record_in_vain(self, machine: Machine, origin: OriginId) -> None:
-        """A former holder, who may not have heard of it: what it records must reach nobody."""
-        store = machine.store
-        assert store is not None
+    def rows_at(self, store: Store, origin: OriginId) -> dict[RowId, Row]:
+        return {
+            RowId(row[0]): (str(row[1]), str(row[2])) for row in store.connection.execute(_SELECT, {"which": origin})
+        }
 
-        def work() -> None:
-            row_id = store.new_row_id(self.clock.wall_ms())
-            try:
-                with self._capture(store, origin) as capture:
-                    capture.connection.execute(_INSERT, (origin, row_id, "nobody", ""))
-            except HoldingError:
-                self.note("former-holder-refused")
-            else:
-                self.note("former-holder-unaware")
-
-        self.handle(machine, work, f"record {machine.name} in vain")
+    def _capture(self, store: Store, origin: OriginId, tag: str) -> AbstractContextManager[Capture]:
+        return store.capture(
+            author="clerk", kind=KIND_REGISTER, recorded_at=self.clock.wall_ms(), origin=origin, tag=tag
+        )
 
     def hand_over(self) -> None:
         """The PC of a commune has died; another one takes its register over, and the old one comes back one day."""
@@ -317,43 +329,53 @@ class World:
         dead = [
             (origin, self.machines[owner])
             for origin, owner in sorted(self.owner.items())
-            if owner.startswith("c") and not self.machines[owner].up and self._all_equal_above(origin)
+            if owner.startswith("c")
+            and not self.machines[owner].up
+            and origin not in self.retired
+            and self.seq_at(ROOT, origin) > 0
         ]
         if not root.up or not dead or root.disk.fuse is not None:
             return
         origin, machine = self.rng.choice(dead)
         decide(origin, machine)
-        self._model_reference(self.reference)
-        machine.banished_until = Seq(self.models[self.reference].seq)
-
-    def _all_equal_above(self, origin: OriginId) -> bool:
-        """No relay has more than the authority knows: what is under way may not be lost (that is healed elsewhere)."""
-        above = path_up(self.owner[origin])[1:]
-        if any(not self.machines[name].up for name in above):
-            return False
-        if any(origin in hub.queued_origins for name in above if (hub := self.machines[name].hub) is not None):
-            return False
-        return len({self.seq_at(name, origin) for name in above}) == 1 and self.seq_at(above[0], origin) > 0
+        self.observe(root)
 
     def _hand_over(self, origin: OriginId, machine: Machine) -> None:
-        former = self.former.setdefault(origin, set())
-        former.add(machine.name)  # who comes back to what it held before has a fork to heal
-        heirs = [name for name in TREE if name.startswith("c") and name not in former]
-        if not heirs:
-            return
+        heirs = [name for name in TREE if name.startswith("c") and name != machine.name]
         heir = self.rng.choice(heirs)
-        holding = self.authority.hand_over(origin, NodeId(heir), by="clerk")
-        self.models[origin].cut_back(holding.from_seq)
+        self.authority.hand_over(origin, NodeId(heir), by="clerk")
         self.owner[origin] = heir
-        self.receipts.forget(origin)
         self.note(f"hand-over {machine.name} {heir}")
 
     def _retire(self, origin: OriginId) -> None:
-        holding = self.authority.retire(origin, by="clerk")
-        self.models[origin].cut_back(holding.from_seq)
-        self.owner[origin] = ROOT  # nobody below has to have it any more
-        self.receipts.forget(origin)
+        self.authority.retire(origin, by="clerk")
+        self.retired.add(origin)
         self.note("retire")
+
+    def backup(self) -> None:
+        """Somebody copies the disk of a running machine, well enough for the copy to be whole."""
+        machine = self.machines[self.rng.choice(list(TREE))]
+        if machine.store is None or machine.disk.fuse is not None:
+            return
+        machine.store.connection.pragma("wal_checkpoint(truncate)")
+        machine.images.append((machine.disk.snapshot(), machine.held.copy()))
+        self.note("backup")
+
+    def restore(self) -> None:
+        """The disk becomes an older copy of itself; what was on it is gone, or is a clone that may come back."""
+        machine = self.machines[self.rng.choice(list(TREE))]
+        if not machine.images:
+            return
+        image, held = machine.images.pop(self.rng.randrange(len(machine.images)))
+        if machine.store is not None and machine.disk.fuse is None and self.rng.random() < 0.5:
+            machine.store.connection.pragma("wal_checkpoint(truncate)")
+            machine.images.append((machine.disk.snapshot(), machine.held.copy()))
+            self.note("clone")
+        self.note("restore")
+        if machine.store is not None:
+            self.down(machine)
+        machine.disk.restore(image)
+        machine.held = held
 
     def connect(self) -> None:
         child = self.machines[self.rng.choice([name for name, parent in TREE.items() if parent])]
@@ -361,14 +383,16 @@ class World:
         if child.store is None or parent.hub is None or not parent.up or child.name in self.links:
             return
         store, hub = child.store, parent.hub
-        follow = self.rng.random() < 0.5
+        follow = self.rates is not _PEACE and self.rng.random() < 0.5
         certificate = child.certificate
         assert certificate is not None
         peer = Peer(certificate.node_id, certificate.serial, certificate.not_after_ms)
 
         def work() -> None:
             endpoint = ChildEndpoint(store, key=child.key, follow=follow, release="simulated")
-            self.links[child.name] = Link(child.name, parent.name, endpoint, ParentEndpoint(hub, peer))
+            link = Link(child.name, parent.name, endpoint, ParentEndpoint(hub, peer))
+            link.told = self.acknowledged(link)
+            self.links[child.name] = link
             endpoint.start()
 
         self.handle(child, work, f"connect {child.name}")
@@ -412,7 +436,8 @@ class World:
                 end.receive_frame(frame)
             except FrameRefused as error:
                 end.violated(error.code, error.message)
-            self.told(link)
+            if not upward:
+                self.told(link)
 
         self.handle(machine, work, f"deliver {link.child} {'up' if upward else 'down'}")
 
@@ -425,14 +450,23 @@ class World:
         if link.child_end.closed is not None and not link.up and not link.down:
             if link.child_end.closed.clean:
                 self.note("finished")
+                self.met.add(link.child)
             self.drop_link(link)
 
-    def told(self, link: Link) -> None:
-        """What the child has written down as acknowledged is a promise of its parent."""
+    def acknowledged(self, link: Link) -> dict[OriginId, Hash]:
         store = self.machines[link.child].store
-        if store is not None:
-            for origin, receipt in store.acknowledged().items():
-                self.receipts.told(link.parent, origin, receipt.seq)
+        assert store is not None
+        rows = store.connection.execute(_SELECT_ACKNOWLEDGED, {"which": link.parent})
+        return {OriginId(row[0]): Hash(row[1]) for row in rows}
+
+    def told(self, link: Link) -> None:
+        """What the child has written down as acknowledged is a promise of its parent: the commit is on its disk."""
+        if self.machines[link.child].store is None:
+            return
+        for origin, value in self.acknowledged(link).items():
+            if value not in (link.told.get(origin), GENESIS_HASH) and value not in self.machines[link.parent].held.tags:
+                raise Violation(f"receipt-true: {link.parent} acknowledged a commit that it has not")
+            link.told[origin] = value
 
     def apply(self) -> None:
         waiting = [m for m in self.machines.values() if m.hub is not None and m.up and m.hub.queued]
@@ -506,8 +540,34 @@ class World:
                 raise
             self.note(f"power-loss-inside {what}")
             self.down(machine)
+        self.observe(machine)
         for link in list(self.links.values()):
             self.ship(link)
+
+    def observe(self, machine: Machine) -> None:
+        """Take down what this disk holds now; and what its node may write has been made."""
+        store = machine.store
+        if store is None:
+            return
+        held = machine.held
+        if len(store.changed_over) != held.changed_over:
+            held.changed_over = len(store.changed_over)
+            held.heads.clear()
+            for origin, kind, row_id, column, lost in store.connection.execute(_SELECT_LOST):
+                if kind == "lost_value":
+                    self.models[OriginId(origin)].reported.add((RowId(row_id), str(column), str(lost)))
+        for state in store.states():
+            head = state.head
+            before = held.heads.get(head.origin)
+            if before == head:
+                continue
+            held.heads[head.origin] = head
+            after = 0 if before is None else before.seq
+            for seq, value, tag in store.connection.execute(_SELECT_LOG, {"which": head.origin, "after": after}):
+                assert isinstance(value, bytes) and isinstance(seq, int)
+                held.tags[Hash(value)], held.origins[Hash(value)] = str(tag), head.origin
+                if state.own:
+                    self.models[head.origin].minted[Hash(value)] = Seq(seq)
 
     def down(self, machine: Machine) -> None:
         if machine.store is not None:
@@ -527,10 +587,6 @@ class World:
         self.links.pop(link.child, None)
 
     def boot(self, machine: Machine) -> None:
-        if machine.banished_until is not None:
-            if self.seq_at(machine.parent, self.reference) < machine.banished_until:
-                return
-            machine.banished_until = None
         if not machine.disk.on:
             machine.disk.power_on(self.rng)
         if self.rng.random() < 0.1:
@@ -541,30 +597,18 @@ class World:
         assert machine.store is not None
         if machine.store.missing:
             raise Violation(f"durable: {machine.name} misses commits that its witness saw")
-        heads = {state.head.origin: state.head for state in machine.store.states()}
-        for own, owner in self.owner.items():
-            if owner == machine.name and own != self.reference and own in heads:
-                self._found_at_start(own, heads[own])
-        self.receipts.require(machine.name, heads)
-
-    def _found_at_start(self, own: OriginId, head: Head) -> None:
-        model = self.models[own]
-        if head.seq >= model.held_since:
-            model.found_at_start(head)
+        there = {bytes(row[0]) for row in machine.store.connection.execute(_SELECT_HASHES)}
+        if gone := machine.held.tags.keys() - there:
+            raise Violation(f"durable: {machine.name} has lost {len(gone)} commits that were on its disk")
 
     # --- checks ----------------------------------------------------------------------------------------------------
 
     def check(self) -> None:
-        """Cheap checks, after every step: every head anywhere is on its owner's chain; receipts are true."""
+        """Cheap checks, after every step: every head anywhere is one that a holder has made."""
         for machine in self.machines.values():
-            if machine.store is None:
-                continue
-            heads = {}
-            for state in machine.store.states():
-                heads[state.head.origin] = state.head
-                if not state.own or self.owner[state.head.origin] == machine.name:
-                    self.models[state.head.origin].require(state.head, machine.name)
-            self.receipts.require(machine.name, heads)
+            if machine.store is not None:
+                for state in machine.store.states():
+                    self.models[state.head.origin].require_minted(state.head, machine.name)
 
     def drain(self) -> None:
         """No more faults. Everything must be at the root, in a bounded number of steps."""
@@ -582,12 +626,11 @@ class World:
             while not machine.up:
                 self.boot(machine)
                 machine.disk.fuse = None
-                if machine.banished_until is not None:
-                    break
         return all(machine.up for machine in self.machines.values())
 
     def _climb(self) -> None:
         steps = 0
+        self.met.clear()
         while not (self._all_up() and self.settled()):
             steps += 1
             if steps > DRAIN_STEPS_MAX:
@@ -596,13 +639,10 @@ class World:
             self.rng.choice(steps_of_peace)()
             self.check()
 
-    def lag(self) -> dict[str, int]:
+    def lag(self) -> dict[str, str]:
         return {
-            name: sum(
-                model.seq - self.seq_at(name, origin)
-                for origin, model in self.models.items()
-                if name in self.copies(origin)
-            )
+            name: " ".join(f"{origin[-2:].hex()}:{self.seq_at(name, origin)}" for origin in self.models)
+            + f" letters {self._letters(name)}"
             for name in TREE
         }
 
@@ -611,34 +651,67 @@ class World:
         return 0 if store is None else store.head(origin).seq
 
     def settled(self) -> bool:
+        """Everybody has met its parent, no letter is under way, and every copy is its owner's."""
+        if self.met != {name for name, parent in TREE.items() if parent} or any(map(self._letters, TREE)):
+            return False
+        self._ask_for_owners()
         return all(
-            self.seq_at(name, origin) == self.models[origin].seq
+            len({self.machines[name].store.head(origin) for name in self.copies(origin)}) == 1  # type: ignore[union-attr]
             for origin in self.owner
-            for name in self.copies(origin)
         )
 
+    def _letters(self, name: str) -> int:
+        store = self.machines[name].store
+        assert store is not None
+        return Mail(store, Reference(store)).unread()
+
+    def _ask_for_owners(self) -> None:
+        """Who holds what, as the authority has it now: it may have been restored to before it ruled."""
+        store = self.machines[ROOT].store
+        assert store is not None
+        reference = Reference(store)
+        self.retired.clear()
+        for origin in self.owner:
+            holdings = reference.holdings(origin)
+            if holdings:
+                self.owner[origin] = next(str(held.node_id) for held in reversed(holdings) if held.node_id)
+                if not holdings[-1].node_id:
+                    self.retired.add(origin)
+
     def copies(self, origin: OriginId) -> list[str]:
-        """Who must have it in the end: the holder and all above it; reference data, everybody."""
-        return list(TREE) if origin == self.reference else path_up(self.owner[origin])
+        """Who must have it in the end: the holder and all above it; reference data, everybody. Of a retired register,
+        the root: whoever held it may have more, and not everybody above its last holder may have it.
+        """
+        if origin == self.reference:
+            return list(TREE)
+        return [ROOT] if origin in self.retired else path_up(self.owner[origin])
 
     def check_rows(self) -> None:
-        """Row for row, at every tier, against the model; and the digests against each other."""
-        for origin, owner in self.owner.items():
+        """Row for row, at every tier: the digests against each other, the rows against what was ever written."""
+        for machine in self.machines.values():
+            self.observe(machine)
+        for origin in self.owner:
             digests = set()
-            for name in self.copies(origin):
+            names = self.copies(origin)
+            for name in names:
                 store = self.machines[name].store
                 assert store is not None
-                found: dict[RowId, Row] = {
-                    RowId(row[0]): (str(row[1]), str(row[2]))
-                    for row in store.connection.execute(_SELECT, {"which": origin})
-                }
-                if found != self.models[origin].rows:
-                    raise Violation(f"reliable: {name} has other rows of {owner} than {owner} wrote")
                 digests.add(store.digest(origin).value)
                 if store.quarantined(origin):
-                    raise Violation(f"reliable: {name} holds back rows of {owner}")
-            if len(digests) != 1:
-                raise Violation(f"reliable: the digests of {owner} differ along the way up")
+                    raise Violation(f"reliable: {name} holds back rows of {self.owner[origin]}")
+            if len(digests) > 1:
+                raise Violation(f"reliable: the digests of {self.owner[origin]} differ along the way up")
+            if origin == self.reference or origin in self.retired:
+                continue
+            store = self.machines[names[0]].store
+            assert store is not None
+            alive = {
+                tag
+                for machine in self.machines.values()
+                for value, tag in machine.held.tags.items()
+                if machine.held.origins[value] == origin
+            }
+            self.models[origin].require(self.rows_at(store, origin), alive, names[0])
 
 
 def path_up(name: str) -> list[str]:

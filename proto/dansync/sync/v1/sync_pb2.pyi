@@ -21,7 +21,7 @@ TICKET_VERDICT_PREVIOUS: TicketVerdict
 TICKET_VERDICT_STALE: TicketVerdict
 
 class SyncRequest(_message.Message):
-    __slots__ = ("hello", "heads", "batch", "drained", "heartbeat", "finish", "ticket_stored", "want", "taken")
+    __slots__ = ("hello", "heads", "batch", "drained", "heartbeat", "finish", "ticket_stored", "want", "taken", "mail", "mail_stored")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     HEADS_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
@@ -31,6 +31,8 @@ class SyncRequest(_message.Message):
     TICKET_STORED_FIELD_NUMBER: _ClassVar[int]
     WANT_FIELD_NUMBER: _ClassVar[int]
     TAKEN_FIELD_NUMBER: _ClassVar[int]
+    MAIL_FIELD_NUMBER: _ClassVar[int]
+    MAIL_STORED_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     heads: Heads
     batch: BatchFrame
@@ -40,10 +42,12 @@ class SyncRequest(_message.Message):
     ticket_stored: TicketStored
     want: Want
     taken: Taken
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., heads: _Optional[_Union[Heads, _Mapping]] = ..., batch: _Optional[_Union[BatchFrame, _Mapping]] = ..., drained: _Optional[_Union[Drained, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., ticket_stored: _Optional[_Union[TicketStored, _Mapping]] = ..., want: _Optional[_Union[Want, _Mapping]] = ..., taken: _Optional[_Union[Taken, _Mapping]] = ...) -> None: ...
+    mail: MailFrame
+    mail_stored: MailStored
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., heads: _Optional[_Union[Heads, _Mapping]] = ..., batch: _Optional[_Union[BatchFrame, _Mapping]] = ..., drained: _Optional[_Union[Drained, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., ticket_stored: _Optional[_Union[TicketStored, _Mapping]] = ..., want: _Optional[_Union[Want, _Mapping]] = ..., taken: _Optional[_Union[Taken, _Mapping]] = ..., mail: _Optional[_Union[MailFrame, _Mapping]] = ..., mail_stored: _Optional[_Union[MailStored, _Mapping]] = ...) -> None: ...
 
 class SyncResponse(_message.Message):
-    __slots__ = ("welcome", "heads", "acknowledge", "refuse", "ticket", "heartbeat", "finish", "batch")
+    __slots__ = ("welcome", "heads", "acknowledge", "refuse", "ticket", "heartbeat", "finish", "batch", "mail", "mail_stored")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     HEADS_FIELD_NUMBER: _ClassVar[int]
     ACKNOWLEDGE_FIELD_NUMBER: _ClassVar[int]
@@ -52,6 +56,8 @@ class SyncResponse(_message.Message):
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     FINISH_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
+    MAIL_FIELD_NUMBER: _ClassVar[int]
+    MAIL_STORED_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     heads: Heads
     acknowledge: Acknowledge
@@ -60,7 +66,9 @@ class SyncResponse(_message.Message):
     heartbeat: Heartbeat
     finish: Finish
     batch: BatchFrame
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., heads: _Optional[_Union[Heads, _Mapping]] = ..., acknowledge: _Optional[_Union[Acknowledge, _Mapping]] = ..., refuse: _Optional[_Union[Refuse, _Mapping]] = ..., ticket: _Optional[_Union[Ticket, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., batch: _Optional[_Union[BatchFrame, _Mapping]] = ...) -> None: ...
+    mail: MailFrame
+    mail_stored: MailStored
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., heads: _Optional[_Union[Heads, _Mapping]] = ..., acknowledge: _Optional[_Union[Acknowledge, _Mapping]] = ..., refuse: _Optional[_Union[Refuse, _Mapping]] = ..., ticket: _Optional[_Union[Ticket, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., batch: _Optional[_Union[BatchFrame, _Mapping]] = ..., mail: _Optional[_Union[MailFrame, _Mapping]] = ..., mail_stored: _Optional[_Union[MailStored, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("protocol_version_min", "protocol_version_max", "schema_version", "node_id", "incarnation", "reference_hash", "ticket", "unit", "release")
@@ -253,10 +261,34 @@ class Heartbeat(_message.Message):
     def __init__(self, probe: _Optional[int] = ..., answer: _Optional[int] = ...) -> None: ...
 
 class Want(_message.Message):
-    __slots__ = ("have",)
+    __slots__ = ("have", "older")
     HAVE_FIELD_NUMBER: _ClassVar[int]
+    OLDER_FIELD_NUMBER: _ClassVar[int]
     have: Head
-    def __init__(self, have: _Optional[_Union[Head, _Mapping]] = ...) -> None: ...
+    older: _containers.RepeatedCompositeFieldContainer[Head]
+    def __init__(self, have: _Optional[_Union[Head, _Mapping]] = ..., older: _Optional[_Iterable[_Union[Head, _Mapping]]] = ...) -> None: ...
+
+class MailFrame(_message.Message):
+    __slots__ = ("id", "to_origin", "kind", "body_bytes", "payload", "last")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    TO_ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    BODY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    id: bytes
+    to_origin: bytes
+    kind: str
+    body_bytes: int
+    payload: bytes
+    last: bool
+    def __init__(self, id: _Optional[bytes] = ..., to_origin: _Optional[bytes] = ..., kind: _Optional[str] = ..., body_bytes: _Optional[int] = ..., payload: _Optional[bytes] = ..., last: _Optional[bool] = ...) -> None: ...
+
+class MailStored(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: bytes
+    def __init__(self, id: _Optional[bytes] = ...) -> None: ...
 
 class Taken(_message.Message):
     __slots__ = ("batch", "head")

@@ -1,0 +1,263 @@
+"""Two histories of one origin: keeping the parent's beside the log while it comes, and changing over to it (DESIGN 3).
+
+The chain of the highest tier is the *trunk*. Commits that only this store has are a *side branch*: they leave the log,
+stay in ``side_commit`` for ever, and their effect on the rows is taken back. The holder does them again on the trunk
+(``node.healing``); a relay sends them to the holder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import apsw
+import sqlalchemy as sa
+
+from node import changelog, limits
+from node.chain import Commit, Head
+from node.ids import GENESIS_HASH, Hash, NodeId, OriginId, Seq
+from node.protocol.messages import BatchHeader
+from node.replay import Replay, RowKey, store_quarantine, triggers_off
+from node.schema import batch_signature, quarantine, side_commit, spooled_commit, sql
+
+_FIELDS = ("origin", "seq", "schema_version", "recorded_at", "author", "kind", "tag", "changeset", "hash")
+_SELECT_SPOOLED = sql(
+    sa.select(*(spooled_commit.c[name] for name in _FIELDS))
+    .where(spooled_commit.c.origin == sa.bindparam("which"))
+    .order_by(spooled_commit.c.seq)
+)
+_SELECT_SPOOLED_HEAD = sql(
+    sa.select(spooled_commit.c.seq, spooled_commit.c.hash)
+    .where(spooled_commit.c.origin == sa.bindparam("which"))
+    .order_by(spooled_commit.c.seq.desc())
+    .limit(sa.bindparam("count"))
+)
+_SELECT_SPOOLED_SIGNATURES = sql(
+    sa.select(spooled_commit.c.origin, spooled_commit.c.seq, spooled_commit.c.signer, spooled_commit.c.signature).where(
+        spooled_commit.c.origin == sa.bindparam("which"), spooled_commit.c.signer != ""
+    )
+)
+_INSERT_SPOOLED = (
+    "INSERT INTO spooled_commit (origin, seq, schema_version, recorded_at, author, kind, tag, changeset, hash) "
+    "VALUES (?,?,?,?,?,?,?,?,?)"
+)
+_SIGN_SPOOLED = "UPDATE spooled_commit SET signer = ?, signature = ? WHERE origin = ? AND seq = ?"
+_CLEAR_SPOOL = sql(sa.delete(spooled_commit).where(spooled_commit.c.origin == sa.bindparam("which")))
+_INSERT_SIDE = (
+    "INSERT INTO side_commit "
+    "(origin, hash, seq, schema_version, recorded_at, author, kind, tag, changeset, healing) "
+    "VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
+)
+_SELECT_SIDE = sql(
+    sa.select(side_commit.c.hash).where(
+        side_commit.c.origin == sa.bindparam("which"), side_commit.c.hash == sa.bindparam("value")
+    )
+)
+_SELECT_SIGNATURES = sql(
+    sa.select(batch_signature.c.seq, batch_signature.c.signer, batch_signature.c.signature)
+    .where(batch_signature.c.origin == sa.bindparam("which"), batch_signature.c.seq > sa.bindparam("after"))
+    .order_by(batch_signature.c.seq)
+)
+_INSERT_SIGNATURE = (
+    "INSERT INTO batch_signature (origin, seq, signer, signature) VALUES (?,?,?,?) "
+    "ON CONFLICT (origin, seq) DO UPDATE SET signer = excluded.signer, signature = excluded.signature"
+)
+_CUT = (
+    "DELETE FROM change_log WHERE origin = :which AND seq > :after",
+    "DELETE FROM batch_signature WHERE origin = :which AND seq > :after",
+    "DELETE FROM quarantine WHERE origin = :which AND seq > :after",
+    "UPDATE origin_head SET seq = :after, hash = :value WHERE origin = :which",
+    "UPDATE acknowledged SET seq = min(seq, :after) WHERE origin = :which",
+)
+_SELECT_HELD = sql(
+    sa.select(quarantine.c.table_name, quarantine.c.row_id)
+    .where(quarantine.c.origin == sa.bindparam("which"))
+    .distinct()
+)
+_SELECT_HELD_SEQS = sql(
+    sa.select(quarantine.c.seq)
+    .where(quarantine.c.origin == sa.bindparam("which"), quarantine.c.seq > sa.bindparam("after"))
+    .distinct()
+)
+_PAGE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SideBatch:
+    """Commits of a side branch behind ``previous``, up to a head that somebody signed (signer '': nobody yet)."""
+
+    previous: Head
+    commits: tuple[Commit, ...]
+    signer: NodeId
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Where two histories of an origin part: the last common commit, and how far each goes."""
+
+    common: Head
+    trunk: Head
+    side: Head
+
+    @property
+    def origin(self) -> OriginId:
+        return self.common.origin
+
+
+def older_heads(connection: apsw.Connection, head: Head) -> tuple[Head, ...]:
+    """Commits of our chain behind ``head``, the newest first, in steps that double, down to the beginning of the log.
+
+    What was spooled before a cut comes first: the parent then goes on behind it.
+    """
+    origin = head.origin
+    found = [spooled] if (spooled := spooled_head(connection, origin)) is not None else []
+    step = 1
+    seq = head.seq - step
+    while seq > 0 and len(found) < limits.OLDER_MAX - 1:
+        value = changelog.hash_at(connection, origin, Seq(seq))
+        if value is None:
+            break  # pruned
+        found.append(Head(origin, Seq(seq), value))
+        step *= 2
+        seq -= step
+    if changelog.hash_at(connection, origin, Seq(1)) is not None or head.seq == 0:
+        found.append(Head(origin, Seq(0), GENESIS_HASH))
+    return tuple(found)
+
+
+def spooled_head(connection: apsw.Connection, origin: OriginId) -> Head | None:
+    """How far the parent's history was spooled; None if nothing is."""
+    row = connection.execute(_SELECT_SPOOLED_HEAD, {"which": origin, "count": 1}).fetchone()
+    return None if row is None else Head(origin, Seq(row[0]), Hash(row[1]))
+
+
+def spool(connection: apsw.Connection, header: BatchHeader, commits: Sequence[Commit]) -> None:
+    """Keep a batch of the parent's history beside the log, inside the caller's transaction. One that does not follow
+    what is there begins anew.
+    """
+    if spooled_head(connection, header.origin) != header.previous:
+        connection.execute(_CLEAR_SPOOL, {"which": header.origin})
+    connection.executemany(_INSERT_SPOOLED, (_row(commit) for commit in commits))
+    connection.execute(_SIGN_SPOOLED, (header.signer, header.signature, header.origin, header.seq))
+
+
+def _row(commit: Commit) -> tuple[object, ...]:
+    return tuple(getattr(commit, name) for name in _FIELDS)
+
+
+def clear_spool(connection: apsw.Connection, origin: OriginId) -> None:
+    """Forget what was spooled, inside the caller's transaction."""
+    connection.execute(_CLEAR_SPOOL, {"which": origin})
+
+
+def find_fork(connection: apsw.Connection, origin: OriginId, trunk: Head) -> Fork | None:
+    """Where our log and the spooled history part. None if the trunk's head is on our chain: then there is no fork."""
+    if changelog.hash_at(connection, origin, trunk.seq) == trunk.hash:
+        return None
+    common: Head | None = None
+    for row in connection.execute(_SELECT_SPOOLED, {"which": origin}):
+        commit = Commit(*row)
+        if common is None:  # the first one follows what the parent found in our log
+            at = Seq(commit.seq - 1)
+            value = changelog.hash_at(connection, origin, at)
+            assert value is not None
+            common = Head(origin, at, value)
+        if changelog.hash_at(connection, origin, commit.seq) != commit.hash:
+            break
+        common = commit.head
+    assert common is not None, "a fork without a spool"
+    return Fork(common, trunk, changelog.head_of(connection, origin))
+
+
+def first_signer(connection: apsw.Connection, origin: OriginId, after: Seq) -> NodeId:
+    """Who signed the first batch behind a commit; '' if nobody did."""
+    row = connection.execute(_SELECT_SIGNATURES, {"which": origin, "after": after}).fetchone()
+    return NodeId("" if row is None else str(row[1]))
+
+
+def side_batches(connection: apsw.Connection, after: Head, head: Head) -> Iterator[SideBatch]:
+    """Commits of our log behind ``after``, cut where somebody signed; whoever holds the origin may sign the rest."""
+    ends = [
+        (Seq(row[0]), NodeId(row[1]), bytes(row[2]))
+        for row in connection.execute(_SELECT_SIGNATURES, {"which": after.origin, "after": after.seq})
+    ]
+    if not ends or ends[-1][0] < head.seq:
+        ends.append((head.seq, NodeId(""), b""))
+    previous = after
+    for seq, signer, signature in ends:
+        while previous.seq < seq:
+            wanted = min(seq - previous.seq, limits.BATCH_COMMITS_MAX)
+            commits: list[Commit] = []
+            size = 0
+            for commit in changelog.read_commits(connection, after.origin, previous.seq, count=wanted):
+                if commits and size + len(commit.changeset) > limits.BATCH_BYTES_TARGET:
+                    break
+                commits.append(commit)
+                size += len(commit.changeset)
+            last = commits[-1].head
+            signed = last.seq == seq
+            yield SideBatch(previous, tuple(commits), signer if signed else NodeId(""), signature if signed else b"")
+            previous = last
+
+
+def change_over(connection: apsw.Connection, fork: Fork, healing: int, now_ms: int) -> list[Commit]:
+    """Take the spooled history in the place of ours, inside the caller's transaction; returns the commits that left the
+    log, in order. Their effect on the rows is taken back; the trunk's commits are stored and applied.
+    """
+    origin, common = fork.origin, fork.common
+    side = list(changelog.read_commits(connection, origin, common.seq, count=fork.side.seq - common.seq))
+    held_seqs = {int(row[0]) for row in connection.execute(_SELECT_HELD_SEQS, {"which": origin, "after": common.seq})}
+    keep_aside(connection, side, healing)
+    with triggers_off(connection):
+        for commit in reversed(side):
+            if commit.seq not in held_seqs:  # what is held back was never applied
+                _take_back(connection, commit)
+    for statement in _CUT:
+        connection.execute(statement, {"which": origin, "after": common.seq, "value": common.hash})
+    trunk = [Commit(*row) for row in connection.execute(_SELECT_SPOOLED, {"which": origin})]
+    trunk = [commit for commit in trunk if commit.seq > common.seq]
+    if not trunk:
+        clear_spool(connection, origin)
+        return side
+    changelog.store_commits(connection, trunk, now_ms)
+    connection.executemany(_INSERT_SIGNATURE, list(connection.execute(_SELECT_SPOOLED_SIGNATURES, {"which": origin})))
+    held: dict[OriginId, set[RowKey]] = {
+        origin: {(str(row[0]), row[1]) for row in connection.execute(_SELECT_HELD, {"which": origin})}
+    }
+    replay = Replay(connection, held)
+    replay.apply(trunk)
+    store_quarantine(connection, replay.quarantined, now_ms)
+    changelog.advance_head(connection, trunk[-1], own=False, via="", received_at=now_ms)
+    clear_spool(connection, origin)
+    return side
+
+
+def keep_aside(connection: apsw.Connection, side: Sequence[Commit], healing: int) -> None:
+    """Keep commits that are not on the trunk."""
+    connection.executemany(
+        _INSERT_SIDE,
+        (
+            (c.origin, c.hash, c.seq, c.schema_version, c.recorded_at, c.author, c.kind, c.tag, c.changeset, healing)
+            for c in side
+        ),
+    )
+
+
+def is_aside(connection: apsw.Connection, commit: Commit) -> bool:
+    """Whether this commit was put aside here before."""
+    return connection.execute(_SELECT_SIDE, {"which": commit.origin, "value": commit.hash}).fetchone() is not None
+
+
+def _take_back(connection: apsw.Connection, commit: Commit) -> None:
+    """The rows as they were before a commit. Rows that are not as it left them are set all the same: its old values say
+    what was there.
+    """
+
+    def whatever(reason: int, _change: apsw.TableChange) -> int:
+        if reason == apsw.SQLITE_CHANGESET_NOTFOUND:
+            return apsw.SQLITE_CHANGESET_OMIT
+        return apsw.SQLITE_CHANGESET_REPLACE
+
+    apsw.Changeset.apply(apsw.Changeset.invert(commit.changeset), connection, conflict=whatever)

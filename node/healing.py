@@ -1,0 +1,393 @@
+"""Healing an origin whose copy here and at the parent are not the same: restored, forked, diverged (DESIGN 3).
+
+A holder takes the parent's history and does again what only it had. A relay takes it too, and sends what only it had to
+the holder, as letters; so does a former holder. The holder does again what comes in letters, unless it has it. Every
+healing leaves a report: what stood against each other, and which of it stands now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import sqlalchemy as sa
+
+from node import branch, changelog
+from node.branch import Fork, SideBatch
+from node.capture import Capture, captured_work
+from node.chain import Commit, Head
+from node.codec import decode_batch, encode_batch
+from node.errors import CommitRefused, FrameRefused
+from node.identity.keys import NodeKey, verifies
+from node.identity.statements import batch_statement
+from node.ids import OriginId, RowId, Seq
+from node.mail import READ, UNREADABLE, Mail, compose
+from node.protocol.messages import BatchHeader, Letter
+from node.redoing import Finding, Redoing, inserted_rows, typed_twice
+from node.reference import Reference
+from node.replay import Replay, RowKey, store_quarantine
+from node.schema import healing, healing_finding, side_commit, sql
+from node.store import Store
+from node.wire import decode_side_batch, encode_side_batch
+
+LETTER_BRANCH: Final = "branch"
+RESTORED: Final = "restored"  # the parent had more of an own origin: its commits came back
+FORK: Final = "fork"  # own, both had something
+TRUNK: Final = "trunk"  # relayed, both had something
+BRANCH: Final = "branch"  # own; a letter brought what another store had
+
+_INSERT_HEALING = (
+    "INSERT INTO healing (origin, kind, healed_at, common_seq, trunk_seq, trunk_hash, side_seq, side_hash, detail) "
+    "VALUES (?,?,?,?,?,?,?,?,?) RETURNING id"
+)
+_INSERT_FINDING = (
+    "INSERT INTO healing_finding "
+    "(healing, number, kind, table_name, row_id, column_name, kept, lost, other_row_id) VALUES (?,?,?,?,?,?,?,?,?)"
+)
+_SET_REDONE = "UPDATE side_commit SET redone_seq = ? WHERE origin = ? AND hash = ?"
+_SET_REDONE_COUNT = "UPDATE healing SET redone = ? WHERE id = ?"
+_SELECT_HEALINGS = sql(
+    sa.select(
+        *(
+            healing.c[name]
+            for name in ("id", "origin", "kind", "healed_at", "common_seq", "trunk_seq", "side_seq", "redone", "detail")
+        ),
+        sa.select(sa.func.count())
+        .select_from(healing_finding)
+        .where(healing_finding.c.healing == healing.c.id)
+        .scalar_subquery(),
+    ).order_by(healing.c.id.desc())
+)
+_SELECT_FINDINGS = sql(
+    sa.select(
+        healing_finding.c.kind,
+        healing_finding.c.table_name,
+        healing_finding.c.row_id,
+        healing_finding.c.column_name,
+        healing_finding.c.kept,
+        healing_finding.c.lost,
+        healing_finding.c.other_row_id,
+    )
+    .where(healing_finding.c.healing == sa.bindparam("which"))
+    .order_by(healing_finding.c.number)
+)
+assert side_commit.name == "side_commit"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One healing, as it is shown. ``side_seq`` - ``common_seq`` commits were put aside, ``redone`` done again."""
+
+    id: int
+    origin: OriginId
+    kind: str
+    healed_at: int
+    common_seq: Seq
+    trunk_seq: Seq
+    side_seq: Seq
+    redone: int
+    detail: str
+    findings: int
+
+
+def reports(store: Store) -> list[Report]:
+    """All healings, the newest first."""
+    with store.database.snapshot() as connection:
+        return [
+            Report(
+                row[0], OriginId(row[1]), row[2], row[3], Seq(row[4]), Seq(row[5]), Seq(row[6]), row[7], row[8], row[9]
+            )
+            for row in connection.execute(_SELECT_HEALINGS)
+        ]
+
+
+def findings_of(store: Store, which: int) -> list[Finding]:
+    """What a person should look at in one healing."""
+    with store.database.snapshot() as connection:
+        return [
+            Finding(row[0], row[1], RowId(row[2]), row[3], row[4], row[5], RowId(row[6]))
+            for row in connection.execute(_SELECT_FINDINGS, {"which": which})
+        ]
+
+
+class Healer:
+    """Heals the origins of one store. ``key`` signs what only this node had."""
+
+    def __init__(self, store: Store, reference: Reference, key: NodeKey) -> None:
+        self._store = store
+        self._reference = reference
+        self._key = key
+        self._mail = Mail(store, reference)
+
+    # --- the parent's history is here ----------------------------------------------------------------------------
+
+    def switch(self, trunk: Head) -> Head:
+        """Change an origin over to the parent's history, which was spooled; returns the new head of our log.
+
+        If the parent only has less than we do of something that comes from above, our log stays, and the rest goes up
+        as letters.
+        """
+        store = self._store
+        origin = trunk.origin
+        now = store.clock.wall_ms()
+        with store.database.transaction() as connection:
+            fork = branch.find_fork(connection, origin, trunk)
+            if fork is None:
+                branch.clear_spool(connection, origin)
+                if origin == store.reference_origin() and origin not in store.own_origins():
+                    self._send_side(trunk, changelog.head_of(connection, origin))
+                return changelog.head_of(connection, origin)
+            if self._holds(origin):
+                self._change_over_and_redo(fork, now)
+            else:
+                self._change_over_and_send(fork, now)
+            head = changelog.head_of(connection, origin)
+        store.changed_over.append(origin)
+        store.saw_own(head)
+        return head
+
+    def give_up_what_is_others(self) -> None:
+        """After a handover: what a former holder made behind it goes to the new holder, as letters."""
+        self._cut_disowned()
+        for origin, after in former_suffix(self._store, self._reference):
+            with self._store.database.transaction() as connection:
+                self._send_side(after, changelog.head_of(connection, origin))
+
+    def _cut_disowned(self) -> None:
+        """Take commits out of relayed logs that a former holder made behind the handover: they go to the new holder.
+
+        Until then its own commits cannot follow.
+        """
+        store = self._store
+        now = store.clock.wall_ms()
+        for holding in self._reference.current_holdings():
+            origin = holding.subject
+            if holding.from_seq == 0 or origin in store.own_origins():
+                continue
+            head = store.head(origin)
+            if head.seq <= holding.from_seq or store.hash_at(origin, holding.from_seq) != holding.from_hash:
+                continue
+            with store.database.transaction() as connection:
+                if branch.first_signer(connection, origin, holding.from_seq) == holding.node_id:
+                    continue
+                last = Head(origin, holding.from_seq, holding.from_hash)
+                self._change_over_and_send(Fork(last, last, head), now)
+            store.changed_over.append(origin)
+
+    def _holds(self, origin: OriginId) -> bool:
+        """Whether this node may write the origin now."""
+        store = self._store
+        if origin not in store.own_origins():
+            return False
+        holding = self._reference.holder(origin)
+        return holding is None or holding.node_id == store.node_id
+
+    def _change_over_and_redo(self, fork: Fork, now: int) -> None:
+        store, connection, origin = self._store, self._store.connection, fork.origin
+        which = self._report(fork, FORK, now)
+        side = branch.change_over(connection, fork, which, now)
+        trunk_rows = inserted_rows(
+            list(changelog.read_commits(connection, origin, fork.common.seq, count=fork.trunk.seq - fork.common.seq))
+        )
+        redoing = self._redo(which, side, side_wins=True)
+        twice = typed_twice(connection, origin, trunk_rows, redoing.inserted)
+        self._finish(which, [*redoing.findings, *twice])
+        store.alarm_now(
+            "healed",
+            origin,
+            f"this store and the parent's had different commits behind {fork.common.seq}: "
+            f"{fork.trunk.seq - fork.common.seq} came from there, {len(side)} were done again here; "
+            f"{len(redoing.findings)} values stood against each other, {len(twice)} entries may stand twice",
+            now,
+        )
+
+    def _change_over_and_send(self, fork: Fork, now: int) -> None:
+        connection, origin = self._store.connection, fork.origin
+        self._send_side(fork.common, fork.side)
+        which = self._report(fork, TRUNK, now)
+        side = branch.change_over(connection, fork, which, now)
+        self._finish(which, [])
+        self._store.alarm_now(
+            "diverged",
+            origin,
+            f"{len(side)} commits behind {fork.common.seq} are not on the chain of the tiers above: they go to the holder",
+            now,
+        )
+
+    def _redo(self, which: int, side: Sequence[Commit], *, side_wins: bool) -> Redoing:
+        """Each commit of a side branch as a new commit with its author, time and tag."""
+        store, connection = self._store, self._store.connection
+        redoing = Redoing(connection, side_wins=side_wins)
+        done = 0
+        for commit in side:
+            capture = Capture(connection, commit.origin, commit.recorded_at)
+            with captured_work(store.database, capture, author=commit.author, kind=commit.kind, tag=commit.tag):
+                redoing.redo(commit)
+            if capture.commit is not None:
+                done += 1
+                connection.execute(_SET_REDONE, (capture.commit.seq, commit.origin, commit.hash))
+        connection.execute(_SET_REDONE_COUNT, (done, which))
+        return redoing
+
+    def restored(self, found: Head, head: Head) -> None:
+        """Commits of an own origin came back from the parent, from ``found`` up to ``head``."""
+        now = self._store.clock.wall_ms()
+        with self._store.database.transaction():
+            self._report(Fork(found, head, found), RESTORED, now)
+
+    # --- letters -------------------------------------------------------------------------------------------------
+
+    def _send_side(self, after: Head, head: Head) -> None:
+        for part in branch.side_batches(self._store.connection, after, head):
+            self._mail.post(compose(head.origin, LETTER_BRANCH, self._written(part)))
+
+    def _written(self, part: SideBatch) -> bytes:
+        signer, signature = part.signer, part.signature
+        if not signature:
+            last = part.commits[-1]
+            signer = self._store.node_id
+            signature = self._key.sign(batch_statement(last.origin, last.seq, last.hash))
+        return encode_side_batch(*encode_batch(part.previous, part.commits, signer=signer, signature=signature))
+
+    def read_letters(self) -> bool:
+        """Do again what letters to origins that this node holds have brought. True if a log has grown."""
+        grown = False
+        while (item := self._mail.next_here(self._is_here)) is not None:
+            grown |= self._read(item)
+        return grown
+
+    def _is_here(self, origin: OriginId) -> bool:
+        """Whether a register that was taken over has come as far as it was handed over."""
+        holding = self._reference.holder(origin)
+        return holding is None or self._store.head(origin).seq >= holding.from_seq
+
+    def _read(self, item: Letter) -> bool:
+        problem = (
+            "" if self._holds(item.to_origin) else "the register was retired: nobody may do again what this brings"
+        )
+        if problem:
+            pass
+        elif item.kind != LETTER_BRANCH:
+            problem = f"letters of kind {item.kind} are not known here"
+        else:
+            try:
+                header, payload = decode_side_batch(item.body)
+                commits = decode_batch(header, payload)
+                problem = self._objection(item, header)
+            except (FrameRefused, CommitRefused) as error:
+                problem = error.message
+        store, now = self._store, self._store.clock.wall_ms()
+        if problem:
+            with store.database.transaction():
+                self._mail.mark(item.id, UNREADABLE)
+                store.alarm_now("letter_refused", item.to_origin, problem, now)
+            return False
+        with store.database.transaction():
+            self._mail.mark(item.id, READ)
+            grown = self._take(header, commits, now)
+        for origin in grown:
+            store.saw_own(store.head(origin))
+        return bool(grown)
+
+    def _objection(self, item: Letter, header: BatchHeader) -> str:
+        """Why a branch is not one of this origin, '' if it is: signed by somebody who holds it or has held it."""
+        if header.origin != item.to_origin:
+            return "a letter holds commits of another origin than the one it is addressed to"
+        holders = {held.node_id for held in self._reference.holdings(header.origin)} | {self._store.node_id}
+        keys = list(self._reference.public_keys(header.signer)) if header.signer in holders else []
+        if header.origin == self._store.reference_origin():
+            keys = [key for key in (self._store.authority_key(),) if key is not None]
+        statement = batch_statement(header.origin, header.seq, header.hash)
+        if not any(verifies(key, statement, header.signature) for key in keys):
+            return f"commit {header.seq} of a branch is not signed by one who has held this origin"
+        return ""
+
+    def _take(self, header: BatchHeader, commits: Sequence[Commit], now: int) -> list[OriginId]:
+        """Inside the transaction. Commits that are on our chain or were put aside here are not new."""
+        connection, origin = self._store.connection, header.origin
+        new = [
+            commit
+            for commit in commits
+            if changelog.hash_at(connection, origin, commit.seq) != commit.hash
+            and not branch.is_aside(connection, commit)
+        ]
+        if not new:
+            return []
+        local = changelog.head_of(connection, origin)
+        common = Head(origin, Seq(new[0].seq - 1), header.previous_hash)
+        if common == local:
+            self._extend(header, new, now)
+            return [origin]
+        which = self._report(Fork(common, local, new[-1].head), BRANCH, now)
+        branch.keep_aside(connection, new, which)
+        redoing = self._redo(which, new, side_wins=False)
+        self._finish(which, redoing.findings)
+        self._store.alarm_now(
+            "branch_done_again",
+            origin,
+            f"{len(new)} commits that node {header.signer} had made, and nobody had here, were done again; "
+            f"{len(redoing.findings)} values stood against each other",
+            now,
+        )
+        return [origin]
+
+    def _extend(self, header: BatchHeader, commits: Sequence[Commit], now: int) -> None:
+        """What was lost here comes back as it was: it goes on where our log ends."""
+        connection, origin = self._store.connection, header.origin
+        changelog.store_commits(connection, commits, now)
+        held: dict[OriginId, set[RowKey]] = {origin: set(self._store.quarantined(origin))}
+        replay = Replay(connection, held)
+        replay.apply(commits)
+        store_quarantine(connection, replay.quarantined, now)
+        changelog.advance_head(connection, commits[-1], own=True, via="", received_at=now)
+        found = Head(origin, Seq(commits[0].seq - 1), header.previous_hash)
+        self._report(Fork(found, header.head, found), RESTORED, now)
+        self._store.alarm_now(
+            "restored", origin, f"commits {commits[0].seq} to {header.seq}, which were missing here, came back", now
+        )
+
+    # --- reports -------------------------------------------------------------------------------------------------
+
+    def _report(self, fork: Fork, kind: str, now: int) -> int:
+        row = self._store.connection.execute(
+            _INSERT_HEALING,
+            (
+                *(fork.origin, kind, now, fork.common.seq, fork.trunk.seq, fork.trunk.hash),
+                *(fork.side.seq, fork.side.hash, ""),
+            ),
+        ).fetchone()
+        assert row is not None and isinstance(row[0], int)
+        return row[0]
+
+    def _finish(self, which: int, findings: Sequence[Finding]) -> None:
+        self._store.connection.executemany(
+            _INSERT_FINDING,
+            (
+                (which, number, f.kind, f.table, f.row_id, f.column, f.kept, f.lost, f.other_row_id)
+                for number, f in enumerate(findings, 1)
+            ),
+        )
+
+
+def former_suffix(store: Store, reference: Reference) -> list[tuple[OriginId, Head]]:
+    """Origins that this node wrote and another one holds now, with the last commit that surely is not only here."""
+    found: list[tuple[OriginId, Head]] = []
+    acknowledged = store.acknowledged()
+    for state in store.states():
+        if not state.own:
+            continue
+        holding = reference.holder(state.head.origin)
+        if holding is None or holding.node_id == store.node_id:
+            continue
+        known = store.hash_at(state.head.origin, holding.from_seq)
+        if known == holding.from_hash:
+            after = Head(state.head.origin, holding.from_seq, holding.from_hash)
+        else:
+            seq = acknowledged[state.head.origin].seq if state.head.origin in acknowledged else Seq(0)
+            value = store.hash_at(state.head.origin, seq)
+            assert value is not None
+            after = Head(state.head.origin, seq, value)
+        if after.seq < state.head.seq:
+            found.append((state.head.origin, after))
+    return found

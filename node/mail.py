@@ -1,0 +1,135 @@
+"""Letters: from any node to whoever holds an origin, wherever that is (DESIGN 4).
+
+Each hop stores a letter before it says so: at least once on the wire. Its id follows from what it says, so the holder
+reads it once, however often it comes. The way is looked up when a letter is sent, in the reference data: after a
+handover or under a new parent it finds the new way. What was sent is kept, and sent again to a neighbour whose store
+turns out to come from an older copy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Final, cast
+
+import sqlalchemy as sa
+
+from node import limits
+from node.database import explained
+from node.ids import ID_BYTES, LetterId, NodeId, OriginId
+from node.protocol.messages import Letter
+from node.reference import Reference
+from node.schema import letter, sql
+from node.store import Store
+
+WAITS: Final = ""
+SENT: Final = "sent"
+READ: Final = "read"  # its id stays, so that it is not read again
+UNREADABLE: Final = "unreadable"  # kept whole, for a person
+
+_COLUMNS = (letter.c.id, letter.c.to_origin, letter.c.kind, letter.c.body)
+_SELECT_ADDRESSES = sql(sa.select(letter.c.to_origin).where(letter.c.state == "").distinct())
+_SELECT_FIRST = sql(
+    sa.select(*_COLUMNS)
+    .where(letter.c.state == "", letter.c.to_origin == sa.bindparam("which"))
+    .order_by(letter.c.position)
+    .limit(sa.bindparam("count"))
+)
+_INSERT = "INSERT INTO letter (id, to_origin, kind, body, came_at) VALUES (?,?,?,?,?) ON CONFLICT (id) "
+_POST = _INSERT + "DO NOTHING"
+_TAKE = _INSERT + "DO UPDATE SET state = iif(state = 'sent', '', state)"
+_SET_SENT = "UPDATE letter SET state = 'sent' WHERE id = :which AND state = ''"
+_SEND_AGAIN = "UPDATE letter SET state = '' WHERE state = 'sent'"
+_SET_STATE = "UPDATE letter SET state = :state, body = iif(:state = 'read', x'', body) WHERE id = :which"
+_COUNT = sql(sa.select(sa.func.count()).select_from(letter).where(letter.c.state == sa.bindparam("which")))
+
+
+def letter_id(to_origin: OriginId, kind: str, body: bytes) -> LetterId:
+    """The first 16 bytes of SHA-256 over the origin, the length of the kind (one byte), the kind and the body."""
+    name = kind.encode()
+    return LetterId(hashlib.sha256(to_origin + bytes([len(name)]) + name + body).digest()[:ID_BYTES])
+
+
+def compose(to_origin: OriginId, kind: str, body: bytes) -> Letter:
+    """A new letter; the same words make the same letter."""
+    assert len(body) <= limits.LETTER_BYTES_MAX
+    return Letter(letter_id(to_origin, kind, body), to_origin, kind, body)
+
+
+class Mail:
+    """The letters of one store."""
+
+    def __init__(self, store: Store, reference: Reference) -> None:
+        self._store = store
+        self._reference = reference
+
+    def post(self, item: Letter) -> None:
+        """A letter of our own, inside the caller's transaction. One that was posted before changes nothing."""
+        self._store.connection.execute(_POST, self._values(item))
+
+    def take(self, item: Letter) -> None:
+        """A letter from a neighbour: durable on return. One that was read here changes nothing; one that we had sent on
+        goes again, for whoever sends it again has reason to.
+        """
+        with self._store.database.transaction() as connection:
+            connection.execute(_TAKE, self._values(item))
+
+    def _values(self, item: Letter) -> tuple[bytes, bytes, str, bytes, int]:
+        return item.id, item.to_origin, item.kind, item.body, self._store.clock.wall_ms()
+
+    def sent(self, which: LetterId) -> None:
+        """The next hop has it on its disk."""
+        with self._store.database.transaction() as connection:
+            connection.execute(_SET_SENT, {"which": which})
+
+    def send_again(self) -> None:
+        """A neighbour has lost what it had: it may have lost letters too."""
+        with self._store.database.transaction() as connection:
+            connection.execute(_SEND_AGAIN)
+
+    def mark(self, which: LetterId, state: str) -> None:
+        """A letter to us was read, or cannot be. Inside the caller's transaction or alone."""
+        if self._store.connection.in_transaction:
+            self._store.connection.execute(_SET_STATE, {"which": which, "state": state})
+        else:
+            with self._store.database.transaction() as connection:
+                connection.execute(_SET_STATE, {"which": which, "state": state})
+
+    def next_to(self, child: NodeId | None) -> Letter | None:
+        """The oldest letter whose way leads through that child; None as child: through the parent."""
+        return self._first(lambda origin: self._way(origin) == (child or _UP))
+
+    def next_here(self, may_read: Callable[[OriginId], bool]) -> Letter | None:
+        """The oldest unread letter to an origin that this node holds, of those that may be read now."""
+        return self._first(lambda origin: self._way(origin) == self._store.node_id and may_read(origin))
+
+    def unread(self) -> int:
+        """Letters that wait here, for us or for the next hop."""
+        with explained(self._store.database.path):
+            return cast("int", self._store.connection.execute(_COUNT, {"which": WAITS}).fetchall()[0][0])
+
+    def _way(self, to_origin: OriginId) -> NodeId:
+        """The child, this node itself, or ``_UP``."""
+        store = self._store
+        if to_origin == store.reference_origin():
+            return store.node_id if to_origin in store.own_origins() else _UP
+        holder = next((held.node_id for held in reversed(self._reference.holdings(to_origin)) if held.node_id), None)
+        if holder is None:
+            return _UP
+        if holder == store.node_id:
+            return holder
+        return self._reference.next_hop(store.node_id, holder) or _UP
+
+    def _first(self, suits: Callable[[OriginId], bool]) -> Letter | None:
+        store = self._store
+        with store.database.snapshot() as connection:
+            origins = [OriginId(row[0]) for row in connection.execute(_SELECT_ADDRESSES)]
+            for origin in origins:
+                if suits(origin):
+                    row = connection.execute(_SELECT_FIRST, {"which": origin, "count": 1}).fetchone()
+                    if row is not None:
+                        return Letter(LetterId(row[0]), OriginId(row[1]), str(row[2]), bytes(row[3]))
+        return None
+
+
+_UP: Final = NodeId("")
