@@ -334,6 +334,7 @@ class ParentEndpoint:
 
     def _open(self, action: LookUp) -> list[ParentAction]:
         if action.first:
+            self._hub.healer.give_up_what_is_others()
             self._check_standing()
             if self.closed is not None:
                 return []

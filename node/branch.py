@@ -245,7 +245,7 @@ def keep_aside(connection: apsw.Connection, side: Sequence[Commit], healing: int
     )
 
 
-def is_aside(connection: apsw.Connection, commit: Commit) -> bool:
+def is_aside(connection: apsw.Connection, commit: Head) -> bool:
     """Whether this commit was put aside here before."""
     return connection.execute(_SELECT_SIDE, {"which": commit.origin, "value": commit.hash}).fetchone() is not None
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import sqlalchemy as sa
 
-from node import branch, changelog
+from node import branch, changelog, limits
 from node.branch import Fork, SideBatch
 from node.capture import Capture, captured_work
 from node.chain import Commit, Head
@@ -211,7 +211,7 @@ class Healer:
         self._store.alarm_now(
             "diverged",
             origin,
-            f"{len(side)} commits behind {fork.common.seq} are not on the chain of the tiers above: they go to the holder",
+            f"{len(side)} commits behind {fork.common.seq} are not on the chain of the tiers above and go to the holder",
             now,
         )
 
@@ -251,26 +251,36 @@ class Healer:
         return encode_side_batch(*encode_batch(part.previous, part.commits, signer=signer, signature=signature))
 
     def read_letters(self) -> bool:
-        """Do again what letters to origins that this node holds have brought. True if a log has grown."""
+        """Do again what letters to origins that this node holds have brought. True if a log has grown.
+
+        A branch waits for the one that it goes on from, as long as there is hope.
+        """
         grown = False
-        while (item := self._mail.next_here(self._is_here)) is not None:
-            grown |= self._read(item)
+        progress = True
+        while progress:
+            progress = False
+            for which in self._mail.here(self._is_here):
+                item, came_at = self._mail.get(which)
+                patient = self._store.clock.wall_ms() - came_at < limits.LETTER_PATIENCE_MS
+                outcome = self._read(item, patient=patient)
+                progress |= outcome != "waits"
+                grown |= outcome == "grown"
+        if grown:
+            self.give_up_what_is_others()
         return grown
 
     def _is_here(self, origin: OriginId) -> bool:
         """Whether a register that was taken over has come as far as it was handed over."""
         holding = self._reference.holder(origin)
-        return holding is None or self._store.head(origin).seq >= holding.from_seq
+        return holding is None or not holding.node_id or self._store.head(origin).seq >= holding.from_seq
 
-    def _read(self, item: Letter) -> bool:
+    def _read(self, item: Letter, *, patient: bool) -> Literal["grown", "read", "waits"]:
         problem = (
             "" if self._holds(item.to_origin) else "the register was retired: nobody may do again what this brings"
         )
-        if problem:
-            pass
-        elif item.kind != LETTER_BRANCH:
+        if not problem and item.kind != LETTER_BRANCH:
             problem = f"letters of kind {item.kind} are not known here"
-        else:
+        if not problem:
             try:
                 header, payload = decode_side_batch(item.body)
                 commits = decode_batch(header, payload)
@@ -282,13 +292,22 @@ class Healer:
             with store.database.transaction():
                 self._mail.mark(item.id, UNREADABLE)
                 store.alarm_now("letter_refused", item.to_origin, problem, now)
-            return False
+            return "read"
+        if patient and not self._knows(header.previous):
+            return "waits"
         with store.database.transaction():
             self._mail.mark(item.id, READ)
             grown = self._take(header, commits, now)
-        for origin in grown:
-            store.saw_own(store.head(origin))
-        return bool(grown)
+        if grown:
+            store.saw_own(store.head(item.to_origin))
+        return "grown" if grown else "read"
+
+    def _knows(self, head: Head) -> bool:
+        """Whether a commit is on our chain or was put aside here."""
+        with self._store.database.snapshot() as connection:
+            return changelog.hash_at(connection, head.origin, head.seq) == head.hash or branch.is_aside(
+                connection, head
+            )
 
     def _objection(self, item: Letter, header: BatchHeader) -> str:
         """Why a branch is not one of this origin, '' if it is: signed by somebody who holds it or has held it."""
@@ -303,22 +322,22 @@ class Healer:
             return f"commit {header.seq} of a branch is not signed by one who has held this origin"
         return ""
 
-    def _take(self, header: BatchHeader, commits: Sequence[Commit], now: int) -> list[OriginId]:
+    def _take(self, header: BatchHeader, commits: Sequence[Commit], now: int) -> bool:
         """Inside the transaction. Commits that are on our chain or were put aside here are not new."""
         connection, origin = self._store.connection, header.origin
         new = [
             commit
             for commit in commits
             if changelog.hash_at(connection, origin, commit.seq) != commit.hash
-            and not branch.is_aside(connection, commit)
+            and not branch.is_aside(connection, commit.head)
         ]
         if not new:
-            return []
+            return False
         local = changelog.head_of(connection, origin)
         common = Head(origin, Seq(new[0].seq - 1), header.previous_hash)
         if common == local:
             self._extend(header, new, now)
-            return [origin]
+            return True
         which = self._report(Fork(common, local, new[-1].head), BRANCH, now)
         branch.keep_aside(connection, new, which)
         redoing = self._redo(which, new, side_wins=False)
@@ -330,7 +349,7 @@ class Healer:
             f"{len(redoing.findings)} values stood against each other",
             now,
         )
-        return [origin]
+        return True
 
     def _extend(self, header: BatchHeader, commits: Sequence[Commit], now: int) -> None:
         """What was lost here comes back as it was: it goes on where our log ends."""

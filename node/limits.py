@@ -86,6 +86,8 @@ STREAMS_MAX: Final = 4_000  # concurrent children of one parent
 
 HEALING_HOLD_MS: Final = 60_000  # writing waits while an origin is healed; set anew with every batch
 
+LETTER_PATIENCE_MS: Final = 7 * 86_400_000  # a branch waits this long for the one that it goes on from
+
 # --- keepalive (RELIABILITY 0, 4 and D) -------------------------------------------------------------------------------
 KEEPALIVE_TIME_MS: Final = 30_000
 KEEPALIVE_TIMEOUT_MS: Final = 10_000

@@ -36,6 +36,12 @@ _SELECT_FIRST = sql(
     .limit(sa.bindparam("count"))
 )
 _INSERT = "INSERT INTO letter (id, to_origin, kind, body, came_at) VALUES (?,?,?,?,?) ON CONFLICT (id) "
+_SELECT_IDS = sql(
+    sa.select(letter.c.id)
+    .where(letter.c.state == "", letter.c.to_origin == sa.bindparam("which"))
+    .order_by(letter.c.position)
+)
+_SELECT_LETTER = sql(sa.select(*_COLUMNS, letter.c.came_at).where(letter.c.id == sa.bindparam("which")))
 _POST = _INSERT + "DO NOTHING"
 _TAKE = _INSERT + "DO UPDATE SET state = iif(state = 'sent', '', state)"
 _SET_SENT = "UPDATE letter SET state = 'sent' WHERE id = :which AND state = ''"
@@ -99,9 +105,23 @@ class Mail:
         """The oldest letter whose way leads through that child; None as child: through the parent."""
         return self._first(lambda origin: self._way(origin) == (child or _UP))
 
-    def next_here(self, may_read: Callable[[OriginId], bool]) -> Letter | None:
-        """The oldest unread letter to an origin that this node holds, of those that may be read now."""
-        return self._first(lambda origin: self._way(origin) == self._store.node_id and may_read(origin))
+    def here(self, may_read: Callable[[OriginId], bool]) -> list[LetterId]:
+        """Unread letters to origins that this node holds and that may be read now, the oldest first."""
+        with self._store.database.snapshot() as connection:
+            origins = [OriginId(row[0]) for row in connection.execute(_SELECT_ADDRESSES)]
+            return [
+                LetterId(row[0])
+                for origin in origins
+                if self._way(origin) == self._store.node_id and may_read(origin)
+                for row in connection.execute(_SELECT_IDS, {"which": origin})
+            ]
+
+    def get(self, which: LetterId) -> tuple[Letter, int]:
+        """A letter, and when it came (Unix ms)."""
+        with self._store.database.snapshot() as connection:
+            row = connection.execute(_SELECT_LETTER, {"which": which}).fetchone()
+        assert row is not None
+        return Letter(LetterId(row[0]), OriginId(row[1]), str(row[2]), bytes(row[3])), int(row[4])
 
     def unread(self) -> int:
         """Letters that wait here, for us or for the next hop."""

@@ -191,6 +191,11 @@ class Reference:
         holdings = self.holdings(subject)
         return holdings[-1] if holdings else None
 
+    def is_retired(self, subject: OriginId) -> bool:
+        """Whether nobody may write an origin any more."""
+        holding = self.holder(subject)
+        return holding is not None and not holding.node_id
+
     def current_holdings(self) -> tuple[Holding, ...]:
         """The holding in force of every origin."""
         return tuple(holdings[-1] for holdings in self._current().holdings.values())

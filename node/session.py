@@ -247,7 +247,7 @@ class ChildEndpoint:
                 self._halt(action)
             case Release():
                 self._healed(action.origin)
-                if self._marks().get(action.origin):
+                if self._marks().get(action.origin, "") not in ("", "retired"):
                     self._store.release(action.origin)
                     self._marked = None
         return []
@@ -371,6 +371,10 @@ class ChildEndpoint:
         return self._marked
 
     def _halt(self, action: Halt) -> None:
+        if action.code == "log_missing" and self._reference.is_retired(action.origin):
+            action = Halt(
+                action.origin, "retired", "the register was retired: what was recorded here after that is kept"
+            )
         if self._marks().get(action.origin, action.code) != action.code:
             self._store.halt(action.origin, action.code, action.detail)
             self._marked = None

@@ -253,7 +253,9 @@ class World:
         """Somebody records one thing, in one to three rows, on what the screen shows. It may be a former holder, who has
         not heard of it.
         """
-        machine = self.machines[self.rng.choice(list(TREE))]
+        self._record(self.machines[self.rng.choice(list(TREE))])
+
+    def _record(self, machine: Machine) -> None:
         store = machine.store
         if store is None:
             return
@@ -376,6 +378,10 @@ class World:
             self.down(machine)
         machine.disk.restore(image)
         machine.held = held
+        if self.rng.random() < 0.6:  # people go on working before there is a link
+            self.boot(machine)
+            for _ in range(self.rng.randint(1, 3)):
+                self._record(machine)
 
     def connect(self) -> None:
         child = self.machines[self.rng.choice([name for name, parent in TREE.items() if parent])]
