@@ -211,7 +211,7 @@ class Healer:
         self._store.alarm_now(
             "diverged",
             origin,
-            f"{len(side)} commits behind {fork.common.seq} are not on the chain of the tiers above; the holder gets them",
+            f"{len(side)} commits behind {fork.common.seq} are not on the chain of those above: the holder gets them",
             now,
         )
 
