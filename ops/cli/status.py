@@ -9,6 +9,7 @@ from typing import Any
 
 import rich_click as click
 
+from node.courier.trips import Trip, trips
 from node.identity.folder import Identity
 from node.ids import NodeId, OriginId, id_text
 from node.reference import Reference
@@ -70,6 +71,7 @@ class Status:
     quarantined_rows: int
     alarms: tuple[Alarm, ...]
     store_bytes: int
+    trips: tuple[Trip, ...]
     now: int
 
 
@@ -118,6 +120,7 @@ def collect(config: NodeConfig, store: Store) -> Status:
             store.quarantined_rows(),
             tuple(alarms),
             store.size_bytes(),
+            trips(store),
             store.clock.wall_ms(),
         )
 
@@ -184,6 +187,7 @@ def _facts(found: Status) -> list[tuple[str, str]]:
             rows.append((_("Acknowledged"), _acknowledged(found, state)))
     if found.backlog is not None:
         rows.append((_("Backlog"), _waiting(found.backlog, found.now)))
+    rows += _sticks(found.trips)
     rows.append((_("Store"), size(found.store_bytes)))
     if not (found.halted or found.quarantined_rows or found.alarms):
         rows.append((_("Troubles"), _("none")))
@@ -239,6 +243,18 @@ def _waiting(backlog: Backlog, now: int) -> str:
         return _("none: the parent has everything")
     count = ngettext("{count} commit", "{count} commits", backlog.commits).format(count=backlog.commits)
     return _("{commits}, the oldest waits for {age}").format(commits=count, age=span(now - backlog.oldest_at))
+
+
+def _sticks(made: tuple[Trip, ...]) -> list[tuple[str, str]]:
+    """The last one each way."""
+    rows = []
+    for way, label in (("given", _("Stick given")), ("taken", _("Stick taken"))):
+        last = max((trip for trip in made if trip.way == way), key=lambda trip: trip.at_ms, default=None)
+        if last is not None:
+            count = ngettext("{count} commit", "{count} commits", last.commits).format(count=last.commits)
+            text = _("to {node}, {time}, {commits}") if way == "given" else _("from {node}, {time}, {commits}")
+            rows.append((label, text.format(node=last.peer, time=moment(last.at_ms), commits=count)))
+    return rows
 
 
 def _show_children(output: Output, found: Status) -> None:
@@ -333,6 +349,7 @@ def _document(found: Status) -> dict[str, Any]:
             for alarm in found.alarms
         ],
         "store_bytes": found.store_bytes,
+        "sticks": [asdict(trip) for trip in found.trips],
     }
 
 

@@ -37,6 +37,8 @@ EXPECTED: dict[str, str] = {
     "run": "----yy",
     "enroll": "----yy",
     "encrypt": "----yy",
+    "courier export": "----yy",
+    "courier import": "----yy",
     "user add": "----yy",
     "user remove": "----yy",
     "ca init": "-----y",

@@ -1,0 +1,321 @@
+"""``courier``: what the link would carry, on a stick, where there is no link."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from hub.courier import CargoTaken, pack_receipt, take_cargo
+from node import limits
+from node.courier.cargo import pack_cargo
+from node.courier.delivery import Delivered, take_delivery
+from node.courier.packing import Packed, Sender
+from node.courier.parcel import Parcel
+from node.errors import CourierRefused, DansyncError
+from node.identity.folder import IdentityFolder
+from node.ids import NodeId, id_text
+from node.reference import Reference
+from node.store import Store
+from ops.cli.command import Group, command_options
+from ops.cli.options import folder_argument, opened
+from ops.cli.output import Output, size
+from ops.config import NodeConfig
+from ops.i18n import N_, _, ngettext, translated
+from ops.release import RELEASE
+
+EXIT_REFUSED = CourierRefused.exit_code
+
+_bytes_option = click.option(
+    "--bytes-max",
+    type=int,
+    default=limits.COURIER_FILE_BYTES,
+    show_default=True,
+    metavar="BYTES",
+    help=N_("Largest size of one file; what is more goes into further files."),
+)
+
+
+@click.group(
+    cls=Group,
+    help=N_(
+        "Carry a node's commits on a stick where there is no link, and the receipts back.\n\n"
+        "Files are signed, and only the node that they are for can open them. A lost stick loses nothing, a file that "
+        "is taken twice changes nothing, and a link goes on where the stick has stopped."
+    ),
+    examples=(
+        "dansync courier export /srv/tran-phu --to /media/stick",
+        "dansync courier import /srv/binh-dinh /media/stick/dansync-cargo-*.courier",
+        "dansync courier import /srv/tran-phu /media/stick/dansync-receipt-*.courier",
+    ),
+)
+def courier() -> None:
+    """The group."""
+
+
+@courier.command(
+    name="export",
+    help=N_(
+        "Write what the parent lacks, or with --for what a child is to get, into files for a stick.\n\n"
+        "What was exported is not acknowledged yet: that is what the receipt is for, which the parent writes when it "
+        "imports the files."
+    ),
+    examples=(
+        "dansync courier export /srv/tran-phu --to /media/stick",
+        "dansync courier export /srv/binh-dinh --for tran-phu --to /media/stick",
+    ),
+)
+@folder_argument
+@click.option(
+    "--to",
+    "target",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help=N_("The folder that the files go to."),
+)
+@click.option("--for", "child", default="", metavar="NODE", help=N_("A child: reference data and receipts for it."))
+@click.option(
+    "--everything", is_flag=True, help=N_("From the first commit on, whatever the parent is known to have already.")
+)
+@_bytes_option
+@command_options
+def export(folder: Path, *, target: Path, child: str, everything: bool, bytes_max: int, json_mode: bool) -> None:
+    output = Output(json_mode=json_mode)
+    with opened(folder, call="courier export") as (config, store):
+        sender = _here(config, store)
+        if child:
+            packed = pack_receipt(sender, NodeId(child), target, bytes_max=bytes_max)
+        else:
+            packed = pack_cargo(sender, target, bytes_max=bytes_max, everything=everything)
+    _show_files(output, packed)
+    for head in packed.unsigned:
+        output.warn(
+            _("Origin {origin} goes up to commit {seq} only: nobody who may has signed what follows.").format(
+                origin=id_text(head.origin), seq=head.seq
+            )
+        )
+    if not child:
+        output.line(_("Next: dansync courier import FOLDER FILE ... at the parent, and bring the receipt back."))
+    output.document(_packed(packed))
+
+
+@courier.command(
+    name="import",
+    help=N_(
+        "Take files that were carried by hand: those of children, or the parent's answer.\n\n"
+        "For children a receipt is written that goes back on the stick. Files may come in any order, twice, or late. "
+        "The node may be running."
+    ),
+    examples=(
+        "dansync courier import /srv/binh-dinh /media/stick/dansync-cargo-*.courier",
+        "dansync courier import /srv/tran-phu /media/stick/dansync-receipt-*.courier",
+    ),
+)
+@folder_argument
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=N_("The files, in any order."),
+)
+@click.option(
+    "--to",
+    "target",
+    default=None,
+    type=click.Path(path_type=Path, file_okay=False),
+    help=N_("The folder that receipts go to (default: where the files are)."),
+)
+@_bytes_option
+@command_options
+def import_(folder: Path, files: tuple[Path, ...], *, target: Path | None, bytes_max: int, json_mode: bool) -> int:
+    output = Output(json_mode=json_mode)
+    with opened(folder, call="courier import") as (config, store):
+        work = _Import(_here(config, store))
+        work.take(files)
+        receipts = [
+            pack_receipt(
+                work.here,
+                child,
+                target or taken[-1][0].path.parent,
+                cargo=[cargo for _parcel, cargo in taken],
+                public_key=taken[-1][0].certificate.public_key,
+                bytes_max=bytes_max,
+            )
+            for child, taken in work.cargo.items()
+        ]
+    if len(files) == 1 and work.failures:
+        raise work.failures[0][1]
+    _show_import(output, work, receipts)
+    if work.failures:
+        return work.failures[0][1].exit_code
+    return EXIT_REFUSED if work.refused else 0
+
+
+def _here(config: NodeConfig, store: Store) -> Sender:
+    return Sender(store, Reference(store), IdentityFolder(config.folder).load(), RELEASE)
+
+
+@dataclass(slots=True)
+class _Import:
+    """What one call has taken, and what it could not take."""
+
+    here: Sender
+    cargo: dict[NodeId, list[tuple[Parcel, CargoTaken]]] = field(default_factory=dict)
+    deliveries: list[tuple[Parcel, Delivered]] = field(default_factory=list)
+    failures: list[tuple[Path, DansyncError]] = field(default_factory=list)
+
+    def take(self, files: Sequence[Path]) -> None:
+        """All files, in the order in which they were packed; one that is refused does not hold up the others."""
+        parcels: list[Parcel] = []
+        for path in files:
+            try:
+                parcels.append(Parcel.open(path, self.here.identity))
+            except DansyncError as error:
+                self.failures.append((path, error))
+        for parcel in sorted(parcels, key=lambda parcel: parcel.order):
+            try:
+                if parcel.manifest.direction == "up":
+                    taken = take_cargo(self.here, parcel)
+                    self.cargo.setdefault(taken.child, []).append((parcel, taken))
+                else:
+                    self.deliveries.append((parcel, take_delivery(self.here, parcel)))
+            except CourierRefused as error:
+                self.failures.append((parcel.path, error))
+
+    @property
+    def refused(self) -> bool:
+        """Whether something in files that were taken was not taken."""
+        cargo = (item for files in self.cargo.values() for _parcel, taken in files for item in taken.origins)
+        return any(item.code for item in cargo) or any(delivered.notes for _parcel, delivered in self.deliveries)
+
+
+# --- for people ------------------------------------------------------------------------------------------------------
+
+
+def _show_files(output: Output, packed: Packed) -> None:
+    for path in packed.files:
+        output.line(f"{path} ({size(path.stat().st_size)})")
+    count = ngettext("{count} commit", "{count} commits", packed.commits).format(count=packed.commits)
+    output.line(_("{commits} of {origins} origins.").format(commits=count, origins=len(_origins(packed))))
+
+
+def _show_import(output: Output, work: _Import, receipts: list[Packed]) -> None:
+    for files in work.cargo.values():
+        for parcel, taken in files:
+            output.line(_summary(parcel, taken.commits))
+            for item in taken.origins:
+                if item.quarantined:
+                    output.warn(
+                        _("Origin {origin}: {count} commits are stored and held back.").format(
+                            origin=id_text(item.origin), count=item.quarantined
+                        )
+                    )
+                if item.code:
+                    _show_refusal(output, item.origin, item.code, item.detail)
+    for parcel, delivered in work.deliveries:
+        output.line(_summary(parcel, delivered.commits))
+        output.line(_("The parent has confirmed {count} origins.").format(count=delivered.acknowledged))
+        for note in delivered.notes:
+            _show_refusal(output, note.origin, note.code, note.detail)
+    for packed in receipts:
+        for path in packed.files:
+            output.line(_("Receipt, to be brought back: {file}").format(file=path))
+    for path, error in work.failures:
+        output.error(f"{path}: {translated(error.message)}", translated(error.hint))
+    output.document(_taken(work, receipts))
+
+
+def _summary(parcel: Parcel, commits: int) -> str:
+    manifest = parcel.manifest
+    count = (
+        ngettext("{count} new commit", "{count} new commits", commits).format(count=commits)
+        if commits
+        else _("nothing new")
+    )
+    return _("{file} from {node}, part {part} of {parts}: {what}").format(
+        file=parcel.path.name, node=manifest.from_node, part=manifest.part, parts=manifest.parts, what=count
+    )
+
+
+def _show_refusal(output: Output, origin: bytes, code: str, detail: str) -> None:
+    output.warn(
+        _("Origin {origin} was not taken ({code}): {detail}").format(
+            origin=id_text(origin), code=code, detail=translated(detail)
+        )
+    )
+    if code == "gap":
+        output.warn(
+            _("Import the parts that come before, or let the sender export once more (a child: with --everything).")
+        )
+
+
+# --- for programs ----------------------------------------------------------------------------------------------------
+
+
+def _origins(packed: Packed) -> set[bytes]:
+    return {span.head.origin for span in packed.spans}
+
+
+def _packed(packed: Packed) -> dict[str, Any]:
+    return {
+        "consignment": id_text(packed.consignment),
+        "files": [str(path) for path in packed.files],
+        "commits": packed.commits,
+        "origins": [id_text(origin) for origin in sorted(_origins(packed))],
+        "unsigned": [id_text(head.origin) for head in packed.unsigned],
+    }
+
+
+def _taken(work: _Import, receipts: list[Packed]) -> dict[str, Any]:
+    taken: list[dict[str, Any]] = [
+        _file(parcel)
+        | {
+            "commits": cargo.commits,
+            "origins": [
+                {
+                    "origin": id_text(item.origin),
+                    "commits": item.commits,
+                    "quarantined": item.quarantined,
+                    "code": item.code,
+                    "detail": item.detail,
+                }
+                for item in cargo.origins
+            ],
+        }
+        for files in work.cargo.values()
+        for parcel, cargo in files
+    ]
+    taken += [
+        _file(parcel)
+        | {
+            "commits": delivered.commits,
+            "acknowledged": delivered.acknowledged,
+            "notes": [
+                {"origin": id_text(note.origin), "code": note.code, "detail": note.detail} for note in delivered.notes
+            ],
+        }
+        for parcel, delivered in work.deliveries
+    ]
+    return {
+        "files": taken,
+        "receipts": [str(path) for packed in receipts for path in packed.files],
+        "refused": [
+            {"file": str(path), "kind": type(error).__name__, "code": getattr(error, "code", ""), "message": str(error)}
+            for path, error in work.failures
+        ],
+    }
+
+
+def _file(parcel: Parcel) -> dict[str, Any]:
+    manifest = parcel.manifest
+    return {
+        "file": str(parcel.path),
+        "direction": manifest.direction,
+        "from": manifest.from_node,
+        "part": manifest.part,
+        "parts": manifest.parts,
+    }
