@@ -22,7 +22,7 @@ from node.courier.frames import framed
 from node.courier.manifest import Direction, Header, Manifest, Span
 from node.courier.wire import encode_header, encode_manifest
 from node.errors import UsageError
-from node.identity.folder import Identity
+from node.identity.folder import Identity, sync_folder
 from node.identity.keys import NodeKey
 from node.identity.statements import courier_statement
 from node.outgoing import next_batch
@@ -217,6 +217,7 @@ def _new_file(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
+            sync_folder(path.parent)
         except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink()

@@ -114,7 +114,7 @@ def collect(config: NodeConfig, store: Store) -> Status:
             store.profiles(),
             tuple(state for state in states if state.own),
             acknowledged,
-            _backlog(store, states, acknowledged) if config.parent_address else None,
+            _backlog(store, states, acknowledged) if _has_parent(config, store) else None,
             _children(store, reference, states),
             tuple(state for state in known if state.halted),
             store.quarantined_rows(),
@@ -123,6 +123,14 @@ def collect(config: NodeConfig, store: Store) -> Status:
             trips(store),
             store.clock.wall_ms(),
         )
+
+
+def _has_parent(config: NodeConfig, store: Store) -> bool:
+    """A node that only ever travels by stick has a parent and no address of it."""
+    profiles = store.profiles()
+    return bool(config.parent_address) or any(
+        profiles[origin].parent_node_id for origin in store.own_origins() if origin in profiles
+    )
 
 
 def _backlog(store: Store, states: list[OriginState], acknowledged: dict[OriginId, Acknowledgement]) -> Backlog:
@@ -183,7 +191,7 @@ def _facts(found: Status) -> list[tuple[str, str]]:
         rows.append((_("Reference data"), _own_log(found.reference)))
     for state in found.own:
         rows.append((_("Own log"), _own_log(state)))
-        if config.parent_address:
+        if found.backlog is not None:
             rows.append((_("Acknowledged"), _acknowledged(found, state)))
     if found.backlog is not None:
         rows.append((_("Backlog"), _waiting(found.backlog, found.now)))
