@@ -13,9 +13,9 @@ from hub.courier import CargoTaken, pack_receipt, take_cargo
 from node import limits
 from node.courier.cargo import pack_cargo
 from node.courier.delivery import Delivered, take_delivery
-from node.courier.packing import Packed, Sender
+from node.courier.packing import SUFFIX, Packed, Sender
 from node.courier.parcel import Parcel
-from node.errors import CourierRefused, DansyncError
+from node.errors import CourierRefused, DansyncError, UsageError
 from node.identity.folder import IdentityFolder
 from node.ids import NodeId, id_text
 from node.reference import Reference
@@ -28,6 +28,7 @@ from ops.i18n import N_, _, ngettext, translated
 from ops.release import RELEASE
 
 EXIT_REFUSED = CourierRefused.exit_code
+FOR_ANOTHER = "wrong_recipient"
 
 _bytes_option = click.option(
     "--bytes-max",
@@ -48,8 +49,8 @@ _bytes_option = click.option(
     ),
     examples=(
         "dansync courier export /srv/tran-phu --to /media/stick",
-        "dansync courier import /srv/binh-dinh /media/stick/dansync-cargo-*.courier",
-        "dansync courier import /srv/tran-phu /media/stick/dansync-receipt-*.courier",
+        "dansync courier import /srv/binh-dinh /media/stick",
+        "dansync courier import /srv/tran-phu /media/stick",
     ),
 )
 def courier() -> None:
@@ -110,8 +111,8 @@ def export(folder: Path, *, target: Path, child: str, everything: bool, bytes_ma
         "The node may be running."
     ),
     examples=(
-        "dansync courier import /srv/binh-dinh /media/stick/dansync-cargo-*.courier",
-        "dansync courier import /srv/tran-phu /media/stick/dansync-receipt-*.courier",
+        "dansync courier import /srv/binh-dinh /media/stick",
+        "dansync courier import /srv/tran-phu /media/stick",
     ),
 )
 @folder_argument
@@ -119,8 +120,8 @@ def export(folder: Path, *, target: Path, child: str, everything: bool, bytes_ma
     "files",
     nargs=-1,
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    help=N_("The files, in any order."),
+    type=click.Path(path_type=Path),
+    help=N_("The files, in any order; of a folder, all that are for this node."),
 )
 @click.option(
     "--to",
@@ -135,7 +136,7 @@ def import_(folder: Path, files: tuple[Path, ...], *, target: Path | None, bytes
     output = Output(json_mode=json_mode)
     with opened(folder, call="courier import") as (config, store):
         work = _Import(_here(config, store))
-        work.take(files)
+        work.take([found for path in files for found in _found(path)])
         receipts = [
             pack_receipt(
                 work.here,
@@ -147,12 +148,32 @@ def import_(folder: Path, files: tuple[Path, ...], *, target: Path | None, bytes
             )
             for child, taken in work.cargo.items()
         ]
-    if len(files) == 1 and work.failures:
+    if len(work.failures) == 1 and not (work.cargo or work.deliveries):
         raise work.failures[0][1]
     _show_import(output, work, receipts)
     if work.failures:
         return work.failures[0][1].exit_code
     return EXIT_REFUSED if work.refused else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A file to take. ``named``: somebody gave its name; else it lay in a folder, among files for others."""
+
+    path: Path
+    named: bool
+
+
+def _found(path: Path) -> list[_Found]:
+    """The files behind one argument. Raises ``UsageError``."""
+    if not path.is_dir():
+        return [_Found(path, named=True)]
+    found = sorted(path.glob(f"*{SUFFIX}"))
+    if not found:
+        raise UsageError(
+            f"The folder {path} has no files of dansync courier.", hint="Give the folder where they are, or the files."
+        )
+    return [_Found(item, named=False) for item in found]
 
 
 def _here(config: NodeConfig, store: Store) -> Sender:
@@ -168,14 +189,15 @@ class _Import:
     deliveries: list[tuple[Parcel, Delivered]] = field(default_factory=list)
     failures: list[tuple[Path, DansyncError]] = field(default_factory=list)
 
-    def take(self, files: Sequence[Path]) -> None:
+    def take(self, files: Sequence[_Found]) -> None:
         """All files, in the order in which they were packed; one that is refused does not hold up the others."""
         parcels: list[Parcel] = []
-        for path in files:
+        for file in files:
             try:
-                parcels.append(Parcel.open(path, self.here.identity))
+                parcels.append(Parcel.open(file.path, self.here.identity))
             except DansyncError as error:
-                self.failures.append((path, error))
+                if file.named or getattr(error, "code", "") != FOR_ANOTHER:
+                    self.failures.append((file.path, error))
         for parcel in sorted(parcels, key=lambda parcel: parcel.order):
             try:
                 if parcel.manifest.direction == "up":
@@ -224,6 +246,8 @@ def _show_import(output: Output, work: _Import, receipts: list[Packed]) -> None:
     for packed in receipts:
         for path in packed.files:
             output.line(_("Receipt, to be brought back: {file}").format(file=path))
+    if not (work.cargo or work.deliveries or work.failures):
+        output.line(_("There is nothing for this node."))
     for path, error in work.failures:
         output.error(f"{path}: {translated(error.message)}", translated(error.hint))
     output.document(_taken(work, receipts))

@@ -126,7 +126,11 @@ def test_a_commune_without_a_link_is_equal_at_every_tier(trees: Trees) -> None:
     taken = trees.trip(far, d)
     assert taken["files"][0]["commits"] == 3 and not taken["refused"]
     trees.household(far, "H3")
-    trees.trip(far, d)
+    # Once more as people do it: the whole stick, with old files and those of others on it.
+    trees.up(far)
+    assert [item["from"] for item in trees.take(d, str(trees.stick))["files"]] == ["far"] * 2
+    assert {item["from"] for item in trees.take(far, str(trees.stick))["files"]} == {"d"}
+    assert trees.take(root, str(trees.stick))["files"] == []
     wait_until(lambda: seq_at(root, origin) == 4 and seq_at(root, other) == 2)
     assert trees.copies(far, origin) == trees.copies(d, origin) == trees.copies(root, origin)
     assert trees.copies(near, other) == trees.copies(root, other)
