@@ -51,6 +51,7 @@ CALLS: Final[dict[str, dict[Role, Scope]]] = {
     "user remove": _KEEP,
     "ca init": _RULE,
     "node invite": _RULE,
+    "node answer": _RULE,
     "node approve": _RULE,
     "node reject": _RULE,
     "node revoke": _RULE,

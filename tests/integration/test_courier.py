@@ -1,5 +1,5 @@
-"""Sticks between real processes: a three-tier tree in which one commune never has a link, and what happens when it
-gets one.
+"""Sticks between real processes: a three-tier tree in which one commune never has a link, not even to be enrolled, and
+what happens when it gets one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.integration.test_identity import ok, seq_at, started, wait_until
 
 
 class Trees:
-    """root (listens) <- d (dials and listens) <- near (has a link), far (has none, enrolled once)."""
+    """root (listens) <- d (dials and listens) <- near (has a link), far (has none, and was enrolled by stick)."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -31,10 +31,11 @@ class Trees:
         ok("init", self.root, "--node-id", "root", "--tier", "province", "--listen", f"127.0.0.1:{root_port}")
         ok("ca", "init", self.root)
         self.start(self.root)
+        self.stick.mkdir()
+        self.district_address = f"127.0.0.1:{district_port}"
         for place, parent, port, listen in (
             (self.d, "root", root_port, district_port),
             (self.near, "d", district_port, 0),
-            (self.far, "d", district_port, 0),
         ):
             ok(
                 *("init", place, "--node-id", place.name, "--tier", "x", "--parent-node-id", parent),
@@ -46,6 +47,17 @@ class Trees:
             ok("enroll", place, invitation)
             if listen:
                 self.start(place)
+        ok("init", self.far, "--node-id", "far", "--tier", "x", "--parent-node-id", "d")
+        invitation, request, answer = folder / "far.inv", self.stick / "far.request", self.stick / "far.answer"
+        ok("node", "invite", self.root, "far", "--tier", "x", "--parent", "d", "--out", invitation)
+        ok("enroll", self.far, invitation, "--request", request)
+        ok("node", "answer", self.root, request, "--out", answer)
+        ok("enroll", self.far, invitation, "--answer", answer)
+
+    def connect(self, place: Path) -> None:
+        """Somebody has laid a line."""
+        config = load_config(place)
+        save_config(type(config)(config.folder, config.node_id, self.district_address))
 
     def start(self, place: Path) -> None:
         self.running[place] = started(place)
@@ -150,6 +162,7 @@ def test_stick_then_wire_then_stick(trees: Trees) -> None:
     lost = trees.up(far)  # somebody sits on this stick for months
     trees.trip(far, d)
     trees.household(far, "H2")
+    trees.connect(far)
     ok("run", far, "--drain")
     wait_until(lambda: seq_at(d, origin) == 3)
     trees.household(far, "H3")
@@ -217,3 +230,44 @@ def test_files_that_cannot_be_taken_are_named_and_do_not_hold_up_the_others(tree
     gone = dansync("courier", "import", d, stolen)
     assert gone.returncode == 8 and "was revoked" in gone.stderr
     shutil.rmtree(trees.stick)
+
+
+def test_an_enrolment_by_stick_proves_itself(tmp_path: Path) -> None:
+    root, far, other = (tmp_path / name for name in ("root", "far", "other"))
+    ok("init", root, "--node-id", "root", "--tier", "province")
+    ok("ca", "init", root)
+    for place in (far, other):
+        ok("init", place, "--node-id", place.name, "--tier", "x", "--parent-node-id", "root")
+        ok(
+            "node",
+            "invite",
+            root,
+            place.name,
+            "--tier",
+            "x",
+            "--needs-approval",
+            "--out",
+            tmp_path / f"{place.name}.inv",
+        )
+        ok("enroll", place, tmp_path / f"{place.name}.inv", "--request", tmp_path / f"{place.name}.request")
+    request = tmp_path / "far.request"
+    said = [ok("node", "answer", root, request, "--out", tmp_path / "1.answer")["state"]]
+    waiting = dansync("enroll", far, tmp_path / "far.inv", "--answer", tmp_path / "1.answer")
+    assert waiting.returncode == 8 and "a person there decides" in waiting.stderr
+    ok("node", "approve", root, "far")
+    said += [ok("node", "answer", root, request, "--out", tmp_path / f"{i}.answer")["state"] for i in (2, 3)]
+    assert said == ["pending", "issued", "issued"], "an answer may be lost"
+    foreign = dansync("enroll", other, tmp_path / "other.inv", "--answer", tmp_path / "2.answer")
+    assert foreign.returncode == 8 and "not for this node" in foreign.stderr
+    torn = tmp_path / "torn"
+    torn.write_bytes((tmp_path / "2.answer").read_bytes()[:-1])
+    for path, words in ((torn, "damaged or was cut"), (request, "no answer"), (tmp_path / "gone", "cannot be read")):
+        done = dansync("enroll", far, tmp_path / "far.inv", "--answer", path)
+        assert done.returncode in {2, 8} and words in done.stderr
+    assert dansync("node", "answer", root, torn, "--out", tmp_path / "x").returncode == 8
+    assert dansync("node", "answer", root, request, "--out", tmp_path / "2.answer").returncode == 2, "it exists"
+    ok("enroll", far, tmp_path / "far.inv", "--answer", tmp_path / "3.answer")
+    ok("courier", "export", far, "--to", tmp_path)
+    ok("courier", "import", root, tmp_path)
+    ok("courier", "import", far, tmp_path)
+    assert status(far)["own"][0]["acknowledged"]["seq"] == 1

@@ -43,6 +43,7 @@ EXPECTED: dict[str, str] = {
     "user remove": "----yy",
     "ca init": "-----y",
     "node invite": "-----y",
+    "node answer": "-----y",
     "node approve": "-----y",
     "node reject": "-----y",
     "node revoke": "-----y",
