@@ -1,7 +1,7 @@
 """What a child takes from its parent's file: signed receipts, refusals, and the commits that come from above.
 
 It does what a session would do with the same messages, and one thing more: a file may be old. What the parent has said
-before is never taken back by an older word, and marks are set and taken off by the newest file only.
+is never taken back by an older word, and marks are set and taken off by the newest file only.
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ _KEEP: Final = (
     "ON CONFLICT (peer, origin) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, "
     "quarantined = excluded.quarantined, acknowledged_at = excluded.acknowledged_at, "
     "receipt_seq = excluded.receipt_seq, receipt_hash = excluded.receipt_hash, "
-    "receipt_at_ms = excluded.receipt_at_ms, receipt = excluded.receipt WHERE excluded.seq >= acknowledged.seq"
+    "receipt_at_ms = excluded.receipt_at_ms, receipt = excluded.receipt "
+    "WHERE excluded.seq >= acknowledged.seq OR excluded.receipt_at_ms > acknowledged.receipt_at_ms"
 )
+"""A later word that names less is true: the parent was restored, and is sent again what it has lost."""
 _PARTS_AMISS: Final = frozenset({"gap"})
 """Not the origin's fault: another file comes first."""
 

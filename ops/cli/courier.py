@@ -273,7 +273,10 @@ def _show_refusal(output: Output, origin: bytes, code: str, detail: str) -> None
     )
     if code == "gap":
         output.warn(
-            _("Import the parts that come before, or let the sender export once more (a child: with --everything).")
+            _(
+                "Import the parts that come before; where there are none, take the receipt back: the next export "
+                "begins where this node stands."
+            )
         )
 
 

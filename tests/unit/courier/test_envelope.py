@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import random
+import tracemalloc
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -72,6 +74,22 @@ def test_a_flipped_byte_anywhere_is_found(position: int) -> None:
 @pytest.mark.parametrize("position", range(len(SHORT)))
 def test_a_cut_at_any_byte_is_found(position: int) -> None:
     assert refusal(SHORT[:position]) in CODES
+
+
+def test_a_large_file_takes_little_memory(tmp_path: Path) -> None:
+    path, size = tmp_path / "large", 64 * limits.MIB
+    tracemalloc.start()
+    try:
+        with path.open("wb") as target:
+            sealing = Sealing(target, Recipient(HERE, KEY.public), FILE_KEY)
+            for _ in range(size // limits.MIB):
+                sealing.write(bytes(limits.MIB))
+            sealing.finish()
+        with path.open("rb") as source:
+            assert sum(map(len, Opening(source, HERE, KEY).chunks())) == size
+        assert tracemalloc.get_traced_memory()[1] < 8 * limits.MIB
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_cut_between_two_chunks_is_found() -> None:

@@ -17,7 +17,7 @@ from node.courier.envelope import Recipient
 from node.courier.packing import Load, pack
 from node.courier.parcel import Parcel
 from node.courier.trips import trips
-from node.errors import CourierRefused, SenderRefused, UsageError
+from node.errors import CourierRefused, SenderRefused, StoreFull, UsageError
 from node.identity.certificates import CertificateAuthority
 from node.identity.folder import Identity
 from node.identity.keys import NodeKey
@@ -367,6 +367,52 @@ def test_a_restored_child_is_told_so_by_the_receipt(tree: Tree, stick: Path, tmp
     deliver(old, receipt(tree.root, old, stick, taken))
     assert codes(old) == ["restored"], "said once"
     old.store.close()
+
+
+def test_a_restored_parent_is_sent_again_what_it_has_lost(tree: Tree, stick: Path, tmp_path: Path) -> None:
+    child = tree.add("c")
+    trip(child, tree.root, stick)
+    (tmp_path / "copy").mkdir()
+    tree.root.store.connection.execute("VACUUM INTO ?", (str(tmp_path / "copy" / "store.db"),))
+    add_persons(child.store, ["An"])
+    trip(child, tree.root, stick)
+    add_persons(child.store, ["Bình"])
+    tree.clock.advance_ms(1_000)  # type: ignore[attr-defined]
+    store = Store.open(tmp_path / "copy" / "store.db", clock=tree.clock, source=random.Random(5))
+    restored = Member(tmp_path / "copy", store, tree.root.identity)
+    assert [item.code for item in trip(child, restored, stick)[0].origins] == ["gap"]
+    assert acknowledged(child)[own(child)] == 1, "a later word may take something back"
+    assert [item.code for item in trip(child, restored, stick)[0].origins] == [""]
+    assert same(child, restored, own(child))
+    assert not codes(child)
+    store.close()
+
+
+def test_a_certificate_that_has_expired_packs_nothing_any_more(tree: Tree, stick: Path) -> None:
+    child = tree.add("c")
+    up, down = cargo(child, stick), receipt(tree.root, child, stick)
+    tree.clock.advance_ms(limits.CERTIFICATE_LIFE_MS + limits.DAY_MS)  # type: ignore[attr-defined]
+    with pytest.raises(SenderRefused) as there:
+        take(tree.root, up.files[0])
+    with pytest.raises(SenderRefused) as back:
+        deliver(child, down)
+    assert there.value.code == back.value.code == "expired"
+
+
+def test_an_import_that_a_full_disk_has_stopped_goes_on(tree: Tree, stick: Path) -> None:
+    child = tree.add("c")
+    for _ in range(3):
+        add_persons(child.store, [f"{i:0>900}" for i in range(450)])
+    path = cargo(child, stick).files[0]
+    connection = tree.root.store.connection
+    pages = connection.pragma("page_count")
+    assert isinstance(pages, int)
+    connection.pragma("max_page_count", pages + 10)
+    with pytest.raises(StoreFull):
+        take(tree.root, path)
+    connection.pragma("max_page_count", 1 << 30)
+    assert take(tree.root, path).commits == 4
+    assert same(child, tree.root, own(child))
 
 
 @pytest.mark.parametrize("below", [False, True])
