@@ -222,7 +222,7 @@ def _show_files(output: Output, packed: Packed) -> None:
     for path in packed.files:
         output.line(f"{path} ({size(path.stat().st_size)})")
     count = ngettext("{count} commit", "{count} commits", packed.commits).format(count=packed.commits)
-    output.line(_("{commits} of {origins} origins.").format(commits=count, origins=len(_origins(packed))))
+    output.line(_("{commits} of {origins}.").format(commits=count, origins=_count(len(_origins(packed)))))
 
 
 def _show_import(output: Output, work: _Import, receipts: list[Packed]) -> None:
@@ -240,7 +240,7 @@ def _show_import(output: Output, work: _Import, receipts: list[Packed]) -> None:
                     _show_refusal(output, item.origin, item.code, item.detail)
     for parcel, delivered in work.deliveries:
         output.line(_summary(parcel, delivered.commits))
-        output.line(_("The parent has confirmed {count} origins.").format(count=delivered.acknowledged))
+        output.line(_("The parent has confirmed {origins}.").format(origins=_count(delivered.acknowledged)))
         for note in delivered.notes:
             _show_refusal(output, note.origin, note.code, note.detail)
     for packed in receipts:
@@ -251,6 +251,10 @@ def _show_import(output: Output, work: _Import, receipts: list[Packed]) -> None:
     for path, error in work.failures:
         output.error(f"{path}: {translated(error.message)}", translated(error.hint))
     output.document(_taken(work, receipts))
+
+
+def _count(origins: int) -> str:
+    return ngettext("{count} origin", "{count} origins", origins).format(count=origins)
 
 
 def _summary(parcel: Parcel, commits: int) -> str:
