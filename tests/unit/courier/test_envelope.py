@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import random
 import tracemalloc
@@ -128,6 +129,11 @@ def test_an_older_key_of_the_same_node_is_told_apart() -> None:
     with pytest.raises(CourierRefused) as caught:
         opened(SHORT, key=NodeKey.derived(random.Random(9)))
     assert caught.value.code == "wrong_key"
+
+
+def test_the_format_stays_as_it_is() -> None:
+    """A file of today must open in years: whoever changes the format gives it another number."""
+    assert hashlib.sha256(SHORT).hexdigest() == "b3ee28f1b05185b5886da84a666f7c1f991e3dd401cc568ca63a0e9c63059160"
 
 
 def test_nothing_in_the_clear_says_who_sent_it_or_what_is_in_it() -> None:

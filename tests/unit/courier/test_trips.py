@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from node import limits
 from node.applier import GroupApplier, Work
 from node.chain import Head
 from node.clock import ManualClock
+from node.courier.delivery import take_delivery
 from node.courier.envelope import Recipient
 from node.courier.packing import Load, pack
 from node.courier.parcel import Parcel
@@ -23,7 +24,7 @@ from node.identity.folder import Identity
 from node.identity.keys import NodeKey
 from node.ids import GENESIS_HASH, NodeId, OriginId, Seq
 from node.outgoing import next_batch
-from node.protocol.messages import BatchFrame, Drained, Want
+from node.protocol.messages import Acknowledge, BatchFrame, BatchNumber, Drained, Message, Want
 from node.store import Store
 from tests.identities import Member, Tree
 from tests.sessions import Parent, drain
@@ -273,6 +274,88 @@ def test_an_invited_certificate_packs_nothing(tree: Tree, stick: Path) -> None:
         take(tree.root, forged(child, tree.certify("c", role="invited"), tree.root, stick))
 
 
+def test_an_invited_certificate_of_the_parents_name_packs_nothing_either(tree: Tree, stick: Path) -> None:
+    child = tree.add("c")
+    path = forged(tree.root, tree.certify("hub", role="invited"), child, stick, direction="down")
+    with pytest.raises(SenderRefused) as caught:
+        take_delivery(sender(child), Parcel.open(path, child.identity))
+    assert caught.value.code == "wrong_authority"
+
+
+def packed_down(parent: Member, child: Member, stick: Path, *messages: Message, starts: Sequence[Head] = ()) -> Path:
+    load = Load("down", Recipient(child.identity.node_id, child.key.public), messages, starts)
+    return pack(sender(parent), load, stick).files[0]
+
+
+def test_a_receipt_counts_only_with_the_parents_signature(tree: Tree, stick: Path) -> None:
+    child = tree.add("c")
+    head = child.store.head(own(child))
+    path = packed_down(tree.root, child, stick, Acknowledge(BatchNumber(0), head, 0, 0, NOW_MS, b"somebody's"))
+    with pytest.raises(CourierRefused) as caught:
+        take_delivery(sender(child), Parcel.open(path, child.identity))
+    assert caught.value.code == "wrong_signature"
+    assert not acknowledged(child)
+
+
+def test_a_child_takes_no_register_from_above_that_it_does_not_want(tree: Tree, stick: Path) -> None:
+    child, other = tree.add("c"), tree.add("o")
+    drain(other, Parent(tree.root))
+    trip(child, tree.root, stick)
+    start = Head(own(other), Seq(0), GENESIS_HASH)
+    delivered = take_delivery(
+        sender(child), Parcel.open(packed_down(tree.root, child, stick, starts=[start]), child.identity)
+    )
+    assert [(note.origin, note.code) for note in delivered.notes] == [(own(other), "out_of_turn")]
+    assert own(other) not in {state.head.origin for state in child.store.states()}
+
+
+def test_a_child_is_given_no_register_of_others(tree: Tree, stick: Path) -> None:
+    child, other = tree.add("c"), tree.add("o")
+    drain(other, Parent(tree.root))
+    want = Want(Head(own(other), Seq(0), GENESIS_HASH))
+    load = Load("up", Recipient(NodeId("hub"), tree.root.key.public), (want,), ())
+    taken = take(tree.root, pack(sender(child), load, stick).files[0])
+    assert taken.wants == (want,)
+    packed = receipt(tree.root, child, stick, taken)
+    assert {span.head.origin for span in packed.spans} == {reference(child)}
+
+
+def test_an_acknowledgement_of_another_chain_is_not_where_an_export_begins(tree: Tree, stick: Path) -> None:
+    child = tree.add("c")
+    add_persons(child.store, ["An"])
+    trip(child, tree.root, stick)
+    with child.store.database.transaction() as connection:
+        connection.execute("UPDATE acknowledged SET hash = ?", (b"\1" * 32,))
+    assert cargo(child, stick).commits == 2
+
+
+def test_a_damaged_file_changes_nothing_however_large_it_is(tree: Tree, stick: Path) -> None:
+    noise = random.Random(0)
+    old, new = tree.add("old"), tree.add("new")
+    for _ in range(5):
+        add_persons(old.store, [noise.randbytes(40_000).hex() for _ in range(45)])
+    up = cargo(old, stick).files[0]
+    assert up.stat().st_size > limits.GROUP_BYTES_MAX / 2, "the first group would be applied long before the end"
+    data = up.read_bytes()
+    up.write_bytes(data[:-1])
+    with pytest.raises(CourierRefused):
+        take(tree.root, up)
+    assert own(old) not in {state.head.origin for state in tree.root.store.states()}
+    up.write_bytes(data)
+    take(tree.root, up)
+    tree.authority.hand_over(own(old), NodeId("new"), by="lan")
+    down = receipt(tree.root, new, stick)
+    whole = down.files[0].read_bytes()
+    down.files[0].write_bytes(whole[:-1])
+    with pytest.raises(CourierRefused):
+        deliver(new, down)
+    assert [state.head.origin for state in new.store.states()] == [own(new)]
+    down.files[0].write_bytes(whole)
+    deliver(new, down)
+    assert new.store.head(own(old)) == tree.root.store.head(own(old))
+    assert new.store.witness.heads()[own(old)].seq == 6, "the witness knows what was taken over"
+
+
 def test_a_child_takes_files_of_its_parent_only(tree: Tree, stick: Path) -> None:
     district, commune = tree.add("d"), tree.add("c", "d")
     drain(district, Parent(tree.root))
@@ -445,8 +528,10 @@ def test_a_register_that_was_handed_over_comes_by_stick(below: bool, tree: Tree,
     # The old machine's stick turns up, and then the machine itself.
     taken = take(parent, stale.files[0])
     assert [(item.origin, item.commits, item.code) for item in taken.origins] == [(origin, 0, "not_holder")]
-    (delivered,) = deliver(old, receipt(parent, old, stick, taken))
+    back = receipt(parent, old, stick, taken)
+    (delivered,) = deliver(old, back)
     assert [note.code for note in delivered.notes] == ["not_holder"]
+    assert not [item for item in Parcel.open(back.files[0], old.identity).items() if isinstance(item, Acknowledge)]
     late = cargo(old, stick, everything=True)
     assert [head.origin for head in late.unsigned] == [origin], "it knows by now that its signature is worth nothing"
     assert take(parent, late.files[0]).origins == ()
