@@ -15,6 +15,7 @@ from node import limits
 from node.applier import Applied, GroupApplier, Work
 from node.chain import Head
 from node.courier.envelope import Recipient
+from node.courier.manifest import Span
 from node.courier.packing import Load, Packed, Sender, pack
 from node.courier.parcel import Parcel
 from node.courier.trips import Trip, note
@@ -186,9 +187,8 @@ def pack_receipt(
         )
     with store.database.snapshot():
         messages = list(_words(here, child, cargo))
-        starts = list(_starts(here, child, cargo))
-        load = Load("down", Recipient(child, keys[0]), messages, starts)
-        packed = pack(here, load, folder, bytes_max=bytes_max, make_key=make_key)
+        load = Load("down", Recipient(child, keys[0]), messages, list(_spans(here, child, cargo)))
+    packed = pack(here, load, folder, bytes_max=bytes_max, make_key=make_key)
     now = store.clock.wall_ms()
     note(store, Trip("given", child, now, now, packed.commits))
     return packed
@@ -225,8 +225,8 @@ def _brings(here: Sender, child: NodeId, state: OriginState, brought: set[Origin
     return here.reference.objection(state.head.origin, child) is None
 
 
-def _starts(here: Sender, child: NodeId, cargo: Sequence[CargoTaken]) -> Iterable[Head]:
-    """Behind which heads the child is given what it wants. Without a cargo, or from a child that does not know all of
+def _spans(here: Sender, child: NodeId, cargo: Sequence[CargoTaken]) -> Iterable[Span]:
+    """What the child is given of what it wants. Without a cargo, or from a child that does not know all of
     the reference data yet, nobody knows what it took over: that goes along whole.
     """
     store, reference = here.store, here.reference
@@ -241,8 +241,9 @@ def _starts(here: Sender, child: NodeId, cargo: Sequence[CargoTaken]) -> Iterabl
     for have in wants.values():
         if have.origin != origin and reference.objection(have.origin, child) is not None:
             continue
-        if have.seq < store.head(have.origin).seq and store.hash_at(have.origin, have.seq) == have.hash:
-            yield have
+        head = store.head(have.origin)
+        if have.seq < head.seq and store.hash_at(have.origin, have.seq) == have.hash:
+            yield Span(have, head)
 
 
 def _handed_down(here: Sender, child: NodeId) -> Iterable[OriginId]:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from node import limits, takeover
 from node.chain import Head
 from node.courier.envelope import Recipient
+from node.courier.manifest import Span
 from node.courier.packing import Load, Packed, Sender, pack
 from node.courier.trips import Trip, note
 from node.errors import UsageError
@@ -57,8 +58,9 @@ def pack_cargo(
     takeover.prepare(store, reference)
     recipient = _parent(sender)
     with store.database.snapshot():
-        load = Load("up", recipient, _wants(store, reference), _starts(store, recipient.node_id, everything=everything))
-        packed = pack(sender, load, folder, bytes_max=bytes_max, make_key=make_key)
+        spans = _spans(store, recipient.node_id, everything=everything)
+        load = Load("up", recipient, _wants(store, reference), spans)
+    packed = pack(sender, load, folder, bytes_max=bytes_max, make_key=make_key)
     now = store.clock.wall_ms()
     note(store, Trip("given", recipient.node_id, now, now, packed.commits))
     return packed
@@ -92,8 +94,8 @@ def _wants(store: Store, reference: Reference) -> list[Want]:
     return [Want(store.head(origin)), *(Want(head) for head in takeover.unfinished(store, reference))]
 
 
-def _starts(store: Store, parent: NodeId, *, everything: bool) -> list[Head]:
-    """Where the parent stands with every origin that climbs; from the first commit where it has said nothing."""
+def _spans(store: Store, parent: NodeId, *, everything: bool) -> list[Span]:
+    """What the parent lacks of every origin that climbs: all of it where it has said nothing."""
     known: dict[OriginId, Head] = {}
     if not everything:
         for row in store.connection.execute(_SELECT_ACKNOWLEDGED, {"peer": parent}):
@@ -101,5 +103,5 @@ def _starts(store: Store, parent: NodeId, *, everything: bool) -> list[Head]:
             if store.hash_at(head.origin, head.seq) == head.hash:
                 known[head.origin] = head
     heads = [state.head for state in store.states() if not state.flow]
-    starts = [(head, known.get(head.origin, Head(head.origin, Seq(0), GENESIS_HASH))) for head in heads]
-    return [start for head, start in starts if start.seq < head.seq]
+    ends = [(known.get(head.origin, Head(head.origin, Seq(0), GENESIS_HASH)), head) for head in heads]
+    return [Span(start, head) for start, head in ends if start.seq < head.seq]

@@ -1,8 +1,8 @@
 """Writing what is carried by hand: messages of the stream, in as many sealed files as are asked for.
 
-Everything is packed from one snapshot of the store, twice over: the first time to see what fits into which part, the
-second time into the files. So a header can say what follows it, no file is larger than it may be, and no more than a
-batch is in memory. A file has its name only once it is whole and on the disk.
+What to carry is fixed first, and gone through twice: once to see what fits into which part, once into the files. So a
+header can say what follows it, no file is larger than it may be, and no more than a batch is in memory. A log only
+grows, so no snapshot is held while a slow stick is written. A file has its name only once it is whole and on the disk.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from node.courier.envelope import TAG_BYTES, Recipient, Sealing
 from node.courier.frames import framed
 from node.courier.manifest import Direction, Header, Manifest, Span
 from node.courier.wire import encode_header, encode_manifest
-from node.errors import UsageError
+from node.errors import StoreBusy, UsageError
 from node.identity.folder import Identity, sync_folder
 from node.identity.keys import NodeKey
 from node.identity.statements import courier_statement
@@ -53,12 +53,12 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What to pack: ``messages`` into the first part, then of every origin what follows the head in ``starts``."""
+    """What to pack: ``messages`` into the first part, then these commits."""
 
     direction: Direction
     recipient: Recipient
     messages: Sequence[Message]
-    starts: Sequence[Head]
+    spans: Sequence[Span]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,9 @@ def pack(
     bytes_max: int = limits.COURIER_FILE_BYTES,
     make_key: Callable[[], NodeKey] = NodeKey.generate,
 ) -> Packed:
-    """Write the files into ``folder``. Raises ``UsageError`` if it cannot be written, or if the parts are too small."""
+    """Write the files into ``folder``. Raises ``UsageError`` if it cannot be written, or if the parts are too small;
+    ``StoreBusy`` if another process has replaced commits meanwhile.
+    """
     if bytes_max < limits.COURIER_FILE_BYTES_MIN:
         raise UsageError(
             f"A part of {bytes_max} bytes is too small: one batch must fit.",
@@ -95,29 +97,28 @@ def pack(
     now = store.clock.wall_ms()
     consignment = bytes(store.new_row_id(now))
     messages = [_encode(load.direction, message) for message in load.messages]
-    with store.database.snapshot():
-        plan = _Plan(bytes_max, sum(map(len, messages)) + 4 * len(messages))
-        unsigned = tuple(end for start in load.starts if (end := plan.add(sender, start)) is not None)
-        if len(plan.parts) > limits.COURIER_PARTS_MAX:
-            raise UsageError("The export needs too many parts.", hint="Give a larger --bytes-max.")
-        files: list[Path] = []
-        for number, spans in enumerate(plan.parts, 1):
-            manifest = Manifest(
-                load.direction,
-                store.node_id,
-                load.recipient.node_id,
-                consignment,
-                number,
-                len(plan.parts),
-                now,
-                SCHEMA_VERSION,
-                sender.release,
-                tuple(spans),
-            )
-            part = _Part(sender, load.recipient, manifest, messages if number == 1 else [])
-            with _new_file(folder / _file_name(manifest)) as (path, file):
-                part.write(Sealing(file, load.recipient, make_key()))
-            files.append(path)
+    plan = _Plan(bytes_max, sum(map(len, messages)) + 4 * len(messages))
+    unsigned = tuple(end for span in load.spans if (end := plan.add(sender, span)) != span.head)
+    if len(plan.parts) > limits.COURIER_PARTS_MAX:
+        raise UsageError("The export needs too many parts.", hint="Give a larger --bytes-max.")
+    files: list[Path] = []
+    for number, spans in enumerate(plan.parts, 1):
+        manifest = Manifest(
+            load.direction,
+            store.node_id,
+            load.recipient.node_id,
+            consignment,
+            number,
+            len(plan.parts),
+            now,
+            SCHEMA_VERSION,
+            sender.release,
+            tuple(spans),
+        )
+        part = _Part(sender, load.recipient, manifest, messages if number == 1 else [])
+        with _new_file(folder / _file_name(manifest)) as (path, file):
+            part.write(Sealing(file, load.recipient, make_key()))
+        files.append(path)
     return Packed(tuple(files), consignment, tuple(span for spans in plan.parts for span in spans), unsigned)
 
 
@@ -129,10 +130,13 @@ class _Plan:
         self.parts: list[list[Span]] = [[]]
         self._bytes = first_bytes
 
-    def add(self, sender: Sender, start: Head) -> Head | None:
-        """All that follows ``start`` in its origin. Returns where it ended if the log goes on there."""
-        position = begin = start
-        while (batch := next_batch(sender.store, sender.reference, sender.identity.key, position)) is not None:
+    def add(self, sender: Sender, span: Span) -> Head:
+        """As much of a span as somebody has signed. Returns where it ended."""
+        position = begin = span.previous
+        while position.seq < span.head.seq:
+            batch = _next_batch(sender, position, span)
+            if batch is None:
+                break
             header, payload = batch
             pieces = max(1, -(-len(payload) // limits.FRAME_PAYLOAD_BYTES_MAX))
             size = len(payload) + _SMALL_BYTES + 64 * pieces
@@ -150,11 +154,15 @@ class _Plan:
             position = header.head
         if position != begin:
             self.parts[-1].append(Span(begin, position))
-        return position if position.seq < sender.store.head(start.origin).seq else None
+        return position
+
+
+def _next_batch(sender: Sender, position: Head, span: Span) -> tuple[BatchHeader, bytes] | None:
+    return next_batch(sender.store, sender.reference, sender.identity.key, position, last=span.head.seq)
 
 
 class _Part:
-    """One file. Must be written in the snapshot in which it was planned."""
+    """One file."""
 
     def __init__(self, sender: Sender, recipient: Recipient, manifest: Manifest, messages: Sequence[bytes]) -> None:
         self._sender = sender
@@ -177,12 +185,12 @@ class _Part:
         sealing.finish()
 
     def _batches(self) -> Iterator[tuple[BatchHeader, bytes]]:
-        sender = self._sender
         for span in self._manifest.spans:
             position = span.previous
             while position != span.head:
-                batch = next_batch(sender.store, sender.reference, sender.identity.key, position)
-                assert batch is not None and batch[0].seq <= span.head.seq, "the snapshot has changed"
+                batch = _next_batch(self._sender, position, span)
+                if batch is None or position.seq >= span.head.seq:
+                    raise StoreBusy("The log was healed while it was packed.", hint="Run the same command again.")
                 yield batch
                 position = batch[0].head
 

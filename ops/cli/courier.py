@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import rich_click as click
 
-from hub.courier import CargoTaken, pack_receipt, take_cargo
+from hub.courier import pack_receipt
 from node import limits
 from node.courier.cargo import pack_cargo
-from node.courier.delivery import Delivered, take_delivery
-from node.courier.packing import SUFFIX, Packed, Sender
+from node.courier.packing import Packed, Sender
 from node.courier.parcel import Parcel
-from node.errors import CourierRefused, DansyncError, UsageError
+from node.errors import CourierRefused
 from node.identity.folder import IdentityFolder
 from node.ids import NodeId, id_text
 from node.reference import Reference
@@ -24,11 +21,11 @@ from ops.cli.command import Group, command_options
 from ops.cli.options import folder_argument, opened
 from ops.cli.output import Output, size
 from ops.config import NodeConfig
+from ops.courier import Import, found_at
 from ops.i18n import N_, _, ngettext, translated
 from ops.release import RELEASE
 
 EXIT_REFUSED = CourierRefused.exit_code
-FOR_ANOTHER = "wrong_recipient"
 
 _bytes_option = click.option(
     "--bytes-max",
@@ -135,8 +132,8 @@ def export(folder: Path, *, target: Path, child: str, everything: bool, bytes_ma
 def import_(folder: Path, files: tuple[Path, ...], *, target: Path | None, bytes_max: int, json_mode: bool) -> int:
     output = Output(json_mode=json_mode)
     with opened(folder, call="courier import") as (config, store):
-        work = _Import(_here(config, store))
-        work.take([found for path in files for found in _found(path)])
+        work = Import(_here(config, store))
+        work.take([found for path in files for found in found_at(path)])
         receipts = [
             pack_receipt(
                 work.here,
@@ -156,63 +153,8 @@ def import_(folder: Path, files: tuple[Path, ...], *, target: Path | None, bytes
     return EXIT_REFUSED if work.refused else 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A file to take. ``named``: somebody gave its name; else it lay in a folder, among files for others."""
-
-    path: Path
-    named: bool
-
-
-def _found(path: Path) -> list[_Found]:
-    """The files behind one argument. Raises ``UsageError``."""
-    if not path.is_dir():
-        return [_Found(path, named=True)]
-    found = sorted(path.glob(f"*{SUFFIX}"))
-    if not found:
-        raise UsageError(
-            f"The folder {path} has no files of dansync courier.", hint="Give the folder where they are, or the files."
-        )
-    return [_Found(item, named=False) for item in found]
-
-
 def _here(config: NodeConfig, store: Store) -> Sender:
     return Sender(store, Reference(store), IdentityFolder(config.folder).load(), RELEASE)
-
-
-@dataclass(slots=True)
-class _Import:
-    """What one call has taken, and what it could not take."""
-
-    here: Sender
-    cargo: dict[NodeId, list[tuple[Parcel, CargoTaken]]] = field(default_factory=dict)
-    deliveries: list[tuple[Parcel, Delivered]] = field(default_factory=list)
-    failures: list[tuple[Path, DansyncError]] = field(default_factory=list)
-
-    def take(self, files: Sequence[_Found]) -> None:
-        """All files, in the order in which they were packed; one that is refused does not hold up the others."""
-        parcels: list[Parcel] = []
-        for file in files:
-            try:
-                parcels.append(Parcel.open(file.path, self.here.identity))
-            except DansyncError as error:
-                if file.named or getattr(error, "code", "") != FOR_ANOTHER:
-                    self.failures.append((file.path, error))
-        for parcel in sorted(parcels, key=lambda parcel: parcel.order):
-            try:
-                if parcel.manifest.direction == "up":
-                    taken = take_cargo(self.here, parcel)
-                    self.cargo.setdefault(taken.child, []).append((parcel, taken))
-                else:
-                    self.deliveries.append((parcel, take_delivery(self.here, parcel)))
-            except CourierRefused as error:
-                self.failures.append((parcel.path, error))
-
-    @property
-    def refused(self) -> bool:
-        """Whether something in files that were taken was not taken."""
-        cargo = (item for files in self.cargo.values() for _parcel, taken in files for item in taken.origins)
-        return any(item.code for item in cargo) or any(delivered.notes for _parcel, delivered in self.deliveries)
 
 
 # --- for people ------------------------------------------------------------------------------------------------------
@@ -225,7 +167,7 @@ def _show_files(output: Output, packed: Packed) -> None:
     output.line(_("{commits} of {origins}.").format(commits=count, origins=_count(len(_origins(packed)))))
 
 
-def _show_import(output: Output, work: _Import, receipts: list[Packed]) -> None:
+def _show_import(output: Output, work: Import, receipts: list[Packed]) -> None:
     for files in work.cargo.values():
         for parcel, taken in files:
             output.line(_summary(parcel, taken.commits))
@@ -301,7 +243,7 @@ def _packed(packed: Packed) -> dict[str, Any]:
     }
 
 
-def _taken(work: _Import, receipts: list[Packed]) -> dict[str, Any]:
+def _taken(work: Import, receipts: list[Packed]) -> dict[str, Any]:
     taken: list[dict[str, Any]] = [
         _file(parcel)
         | {

@@ -13,8 +13,10 @@ from node import limits
 from node.applier import GroupApplier, Work
 from node.chain import Head
 from node.clock import ManualClock
+from node.courier.cargo import pack_cargo
 from node.courier.delivery import take_delivery
 from node.courier.envelope import Recipient
+from node.courier.manifest import Span
 from node.courier.packing import Load, pack
 from node.courier.parcel import Parcel
 from node.courier.trips import trips
@@ -190,6 +192,21 @@ def test_parts_come_in_any_order_and_any_number_of_times(tree: Tree, stick: Path
     assert not codes(tree.root) and not codes(child)
 
 
+def test_what_is_recorded_while_a_stick_is_written_goes_with_the_next_one(tree: Tree, stick: Path) -> None:
+    child = tree.add("c")
+    add_persons(child.store, ["An"])
+
+    def slowly() -> NodeKey:
+        add_persons(child.store, ["in between"])
+        return NodeKey.generate()
+
+    packed = pack_cargo(sender(child), stick, make_key=slowly)
+    assert packed.commits == 2
+    assert take(tree.root, packed.files[0]).commits == 2
+    assert [taken.commits for taken in trip(child, tree.root, stick)] == [1]
+    assert same(child, tree.root, own(child))
+
+
 def test_an_old_stick_after_the_wire_has_moved_on_changes_nothing(tree: Tree, stick: Path) -> None:
     child, parent = tree.add("c"), Parent(tree.root)
     add_persons(child.store, ["An"])
@@ -283,7 +300,8 @@ def test_an_invited_certificate_of_the_parents_name_packs_nothing_either(tree: T
 
 
 def packed_down(parent: Member, child: Member, stick: Path, *messages: Message, starts: Sequence[Head] = ()) -> Path:
-    load = Load("down", Recipient(child.identity.node_id, child.key.public), messages, starts)
+    spans = [Span(start, parent.store.head(start.origin)) for start in starts]
+    load = Load("down", Recipient(child.identity.node_id, child.key.public), messages, spans)
     return pack(sender(parent), load, stick).files[0]
 
 

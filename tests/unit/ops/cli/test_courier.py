@@ -8,8 +8,13 @@ from pathlib import Path
 import pytest
 
 from node.authorisation import PERSON_ROLES
-from node.ids import id_text
+from node.chain import Head
+from node.courier.envelope import Recipient
+from node.courier.manifest import Span
+from node.courier.packing import Load, pack
+from node.ids import GENESIS_HASH, Seq, id_text
 from tests.identities import Member, Tree
+from tests.unit.courier.carrying import sender
 from tests.unit.node.stores import add_persons
 from tests.unit.ops.cli.command_line import dansync, document
 
@@ -72,6 +77,20 @@ def test_documents_name_files_and_origins(tree: Tree, child: Member, stick: Path
     assert back["files"][0]["acknowledged"] == 1 and back["receipts"] == []
     sticks = document("status", child.folder)["sticks"]
     assert [(item["way"], item["peer"]) for item in sticks] == [("given", "hub"), ("taken", "hub")]
+
+
+def test_the_parents_file_comes_first_because_it_names_the_children(tree: Tree, stick: Path) -> None:
+    district = tree.add("d")
+    district.config()
+    commune = tree.add("g", "d")
+    span = Span(Head(commune.store.own_origin(), Seq(0), GENESIS_HASH), commune.store.head(commune.store.own_origin()))
+    to = Recipient(district.identity.node_id, district.key.public)
+    pack(sender(commune), Load("up", to, (), (span,)), stick)
+    alone = dansync("courier", "import", district.folder, stick)
+    assert alone.exit_code == 8 and "not enrolled here, or not yet known here" in alone.output
+    assert dansync("courier", "export", tree.root.folder, "--for", "d", "--to", stick).exit_code == 0
+    taken = document("courier", "import", district.folder, stick)
+    assert [(file["direction"], file["commits"]) for file in taken["files"]][1:] == [("up", 1)]
 
 
 def test_a_stick_with_nothing_for_this_node_is_no_error(child: Member, stick: Path) -> None:
