@@ -24,6 +24,7 @@ PERSON_ROLES: Final = ("viewer", "reviewer", "operator", "authority")
 _LOOK: Final[dict[Role, Scope]] = {"viewer": "below", "reviewer": "below", "operator": "below", "authority": "below"}
 _WRITE: Final[dict[Role, Scope]] = {"operator": "own", "authority": "own"}
 _KEEP: Final[dict[Role, Scope]] = {"operator": "own", "authority": "own"}
+_CARRY: Final[dict[Role, Scope]] = {"operator": "below", "authority": "below"}
 _RULE: Final[dict[Role, Scope]] = {"authority": "tree"}
 
 CALLS: Final[dict[str, dict[Role, Scope]]] = {
@@ -44,10 +45,13 @@ CALLS: Final[dict[str, dict[Role, Scope]]] = {
     "run": _KEEP,
     "enroll": _KEEP,
     "encrypt": _KEEP,
+    "courier export": _CARRY,
+    "courier import": _CARRY,
     "user add": _KEEP,
     "user remove": _KEEP,
     "ca init": _RULE,
     "node invite": _RULE,
+    "node answer": _RULE,
     "node approve": _RULE,
     "node reject": _RULE,
     "node revoke": _RULE,

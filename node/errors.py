@@ -105,6 +105,24 @@ class FrameRefused(DansyncError):
         self.code = code
 
 
+class CourierRefused(DansyncError):
+    """A file that was carried by hand is not taken: damaged, cut, for somebody else, or breaking a rule. Nothing of it
+    was stored. ``code`` is from a small closed set.
+    """
+
+    exit_code = 4
+
+    def __init__(self, code: str, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+
+
+class SenderRefused(CourierRefused):
+    """A file that was carried by hand is whole, and comes from somebody who may not send it here."""
+
+    exit_code = 8
+
+
 class IdentityError(DansyncError):
     """A key, a certificate or an invitation is missing, damaged, or not what it should be."""
 

@@ -68,6 +68,14 @@ CERTIFICATES_PER_DAY_MAX: Final = 5  # of one node; each is a commit that flows 
 CERTIFICATE_BYTES_MAX: Final = 8 * KIB
 ORIGINS_PER_NODE_MAX: Final = 1_000  # origins that one enrolment may name
 
+# --- files that are carried by hand -----------------------------------------------------------------------------------
+COURIER_CHUNK_BYTES: Final = 64 * KIB  # what is sealed in one piece; nothing is believed before its piece is whole
+COURIER_FILE_BYTES: Final = 1 * 1024 * MIB  # of one part, unless another size is asked for; FAT32 ends at 4 GiB
+COURIER_FILE_BYTES_MIN: Final = 8 * MIB  # a part holds at least one largest batch
+COURIER_PARTS_MAX: Final = 10_000  # of one export
+COURIER_SPANS_MAX: Final = 1_000  # origins in one part (110 bytes each in its header); more go into further parts
+COURIER_CERTIFICATES_MAX: Final = 4  # the sender's own and those above it
+
 # --- group commit -----------------------------------------------------------------------------------------------------
 GROUP_BATCHES_MAX: Final = 64  # batches of all children applied in one transaction
 GROUP_BYTES_MAX: Final = 16 * MIB  # raw

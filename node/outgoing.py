@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from node import limits
 from node.chain import Commit, Head
 from node.codec import encode_batch
 from node.database import explained
@@ -34,14 +35,19 @@ _SELECT_SIGNED = sql(
 )
 
 
-def next_batch(store: Store, reference: Reference, key: NodeKey, previous: Head) -> tuple[BatchHeader, bytes] | None:
-    """Header and payload of what follows ``previous``; None if the log has nothing there that somebody signed."""
-    commits = store.read_commits(previous.origin, previous.seq)
+def next_batch(
+    store: Store, reference: Reference, key: NodeKey, previous: Head, *, last: Seq | None = None
+) -> tuple[BatchHeader, bytes] | None:
+    """Header and payload of what follows ``previous``; None if the log has nothing there that somebody signed. Nothing
+    behind commit ``last`` goes in: asked again while the log grows, the answer is the same.
+    """
+    count = limits.BATCH_COMMITS_MAX if last is None else min(limits.BATCH_COMMITS_MAX, last - previous.seq)
+    commits = store.read_commits(previous.origin, previous.seq, count=count)
     if not commits or commits[0].seq != previous.seq + 1:
         return None
     if _signs(store, reference, commits):
-        last = commits[-1].head
-        signature = key.sign(batch_statement(last.origin, last.seq, last.hash))
+        head = commits[-1].head
+        signature = key.sign(batch_statement(head.origin, head.seq, head.hash))
         return encode_batch(previous, commits, signer=store.node_id, signature=signature)
     with explained(store.database.path):
         row = store.connection.execute(

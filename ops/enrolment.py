@@ -30,10 +30,7 @@ async def enrol(config: NodeConfig, store: Store, invitation: Invitation, clock:
     Raises ``IdentityError`` if the authority says no, has not decided yet, or is not the one that invited;
     ``PeerUnavailable`` if nobody answers.
     """
-    _require_current(invitation, clock.wall_ms())
-    place = IdentityFolder(config.folder)
-    key = place.new_key()
-    request = encode_enrol_request(enrol_request(store, invitation, key, RELEASE))
+    request = request_of(config, store, invitation, clock)
     options = (*CLIENT_OPTIONS, *tls.channel_options(invitation.parent_node_id))
     credentials = tls.channel_credentials(invitation)
     async with grpc.aio.secure_channel(config.parent_address, credentials, options=options) as channel:
@@ -44,6 +41,20 @@ async def enrol(config: NodeConfig, store: Store, invitation: Invitation, clock:
             if explanation is None:
                 raise
             raise PeerUnavailable(explanation[1], hint=explanation[2]) from error
+    return take_answer(config, store, invitation, data, clock)
+
+
+def request_of(config: NodeConfig, store: Store, invitation: Invitation, clock: Clock) -> bytes:
+    """What this node says to be enrolled. The key for it lies beside the one in use until the answer is there."""
+    _require_current(invitation, clock.wall_ms())
+    key = IdentityFolder(config.folder).new_key()
+    return encode_enrol_request(enrol_request(store, invitation, key, RELEASE))
+
+
+def take_answer(config: NodeConfig, store: Store, invitation: Invitation, data: bytes, clock: Clock) -> Accepted:
+    """Believe an answer and keep it. Raises ``IdentityError``, ``PeerUnavailable``."""
+    place = IdentityFolder(config.folder)
+    key = place.new_key()
     try:
         answer = decode_answer(data)
     except FrameRefused as error:

@@ -27,6 +27,7 @@ SENTENCE_CALLS: Final = frozenset(
     {
         *("Reject", "ValueRefused", "_one_of", "raise_alarm", "_raise_alarm", "halt"),
         *("Alarm", "Halt", "Refuse", "Close", "Finish", "_finish"),
+        *("Note", "_note"),
         *("Objection", "Explanation", "Finding", "_refused", "_clock", "_not_believed", "Refused", "violated", "stop"),
     }
 )

@@ -105,7 +105,7 @@ class IdentityFolder:
         new = self._folder / _NEW_KEY
         if new.exists() and NodeKey.load(new).public == certificate.public_key:
             new.replace(self._folder / _KEY)
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
 
 
 class AuthorityFolder:
@@ -148,10 +148,10 @@ def _replace(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename durable, where the system lets a folder be opened."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

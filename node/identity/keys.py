@@ -117,6 +117,15 @@ class NodeKey:
         """ECDSA with SHA-256, DER, at most 72 bytes; the same for the same message."""
         return self._key.sign(message, _ALGORITHM)
 
+    def agree(self, public_key: bytes) -> bytes:
+        """The secret that only this key and the owner of ``public_key`` can compute (ECDH, 32 bytes). Never used as a
+        key itself. Raises ``IdentityError`` for bytes that are no P-256 key.
+        """
+        other = _public(public_key)
+        if other is None:
+            raise IdentityError("A public key is not an ECDSA key on P-256.", hint="Ask its owner to enrol again.")
+        return self._key.exchange(ec.ECDH(), other)
+
 
 @lru_cache(maxsize=8_192)
 def _public(data: bytes) -> ec.EllipticCurvePublicKey | None:

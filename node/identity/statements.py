@@ -29,3 +29,10 @@ def receipt_statement(parent: NodeId, origin: OriginId, seq: Seq, hash_: Hash, r
 def join_statement(request: bytes) -> bytes:
     """Whoever was invited: "this certificate request is mine"."""
     return b"dansync join 1\0" + request
+
+
+def courier_statement(binding: bytes, manifest: bytes) -> bytes:
+    """Whoever packed a file: "I sealed this one envelope, and this is in it". ``binding``: SHA-256 of the envelope's
+    preamble (32 bytes), which names the recipient and the key of this one file.
+    """
+    return b"dansync courier 1\0" + binding + manifest

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import rich_click as click
 
+from hub.enrolment import EnrolmentDesk
 from node import limits
 from node.clock import SystemClock
+from node.courier.joining import read_joining, write_joining
+from node.enrolment_wire import ENROL_METHOD, decode_answer
 from node.errors import UsageError
 from node.identity.certificates import fingerprint
+from node.identity.folder import IdentityFolder
 from node.ids import NodeId
 from node.interchange.values import ValueRefused, read_id, read_node_id
 from node.reference import Reference
@@ -237,6 +241,37 @@ def node_list(folder: Path, *, waiting: bool, json_mode: bool) -> None:
             ]
         }
     )
+
+
+@node.command(
+    help=N_(
+        "Answer a request to be enrolled that was carried here, as it would be answered over the network.\n\n"
+        "The request must be made with an invitation of this authority; an answer is good for the node that asked only."
+    ),
+    examples=("dansync node answer /srv/binh-dinh /media/stick/an-lao.request --out /media/stick/an-lao.answer",),
+)
+@folder_argument
+@click.argument(
+    "request", type=click.Path(path_type=Path, dir_okay=False), help=N_("The file that dansync enroll has written.")
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=N_("Write the answer to this new file."),
+)
+@command_options
+def answer(folder: Path, request: Path, *, out: Path, json_mode: bool) -> None:
+    output = Output(json_mode=json_mode)
+    message = read_joining(request, "request")
+    with opened(folder, call="node answer") as (config, store):
+        desk = EnrolmentDesk(authority_of(config, store), IdentityFolder(config.folder).load().certificate)
+        said = desk.handle(ENROL_METHOD, message)
+    write_joining(out, "answer", said)
+    state = decode_answer(said).state
+    words = {"issued": _("granted"), "pending": _("waits for approval"), "refused": _("refused")}
+    output.line(_("The answer ({state}) is in {file}; take it back to the node.").format(state=words[state], file=out))
+    output.document({"state": state, "file": str(out)})
 
 
 @node.command(

@@ -38,6 +38,7 @@ COMMANDS: Final = (
             "run": "node:run",
             "status": "status:status",
             "log": "log:log",
+            "courier": "courier:courier",
             "encrypt": "encrypt:encrypt",
         },
     ),

@@ -122,7 +122,7 @@ def init(
     )
     if encryption:
         output.line(_("The store is encrypted. Keep a copy of its key elsewhere: {key}.").format(key=encryption))
-    if parent_address:
+    if parent_node_id:
         output.line(_("Next: dansync enroll {folder} INVITATION-FILE").format(folder=folder))
     else:
         output.line(_("Next: dansync ca init {folder}").format(folder=folder))

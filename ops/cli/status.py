@@ -9,6 +9,7 @@ from typing import Any
 
 import rich_click as click
 
+from node.courier.trips import Trip, trips
 from node.identity.folder import Identity
 from node.ids import NodeId, OriginId, id_text
 from node.reference import Reference
@@ -70,6 +71,7 @@ class Status:
     quarantined_rows: int
     alarms: tuple[Alarm, ...]
     store_bytes: int
+    trips: tuple[Trip, ...]
     now: int
 
 
@@ -112,14 +114,23 @@ def collect(config: NodeConfig, store: Store) -> Status:
             store.profiles(),
             tuple(state for state in states if state.own),
             acknowledged,
-            _backlog(store, states, acknowledged) if config.parent_address else None,
+            _backlog(store, states, acknowledged) if _has_parent(config, store) else None,
             _children(store, reference, states),
             tuple(state for state in known if state.halted),
             store.quarantined_rows(),
             tuple(alarms),
             store.size_bytes(),
+            trips(store),
             store.clock.wall_ms(),
         )
+
+
+def _has_parent(config: NodeConfig, store: Store) -> bool:
+    """A node that only ever travels by stick has a parent and no address of it."""
+    profiles = store.profiles()
+    return bool(config.parent_address) or any(
+        profiles[origin].parent_node_id for origin in store.own_origins() if origin in profiles
+    )
 
 
 def _backlog(store: Store, states: list[OriginState], acknowledged: dict[OriginId, Acknowledgement]) -> Backlog:
@@ -180,10 +191,11 @@ def _facts(found: Status) -> list[tuple[str, str]]:
         rows.append((_("Reference data"), _own_log(found.reference)))
     for state in found.own:
         rows.append((_("Own log"), _own_log(state)))
-        if config.parent_address:
+        if found.backlog is not None:
             rows.append((_("Acknowledged"), _acknowledged(found, state)))
     if found.backlog is not None:
         rows.append((_("Backlog"), _waiting(found.backlog, found.now)))
+    rows += _sticks(found.trips)
     rows.append((_("Store"), size(found.store_bytes)))
     if not (found.halted or found.quarantined_rows or found.alarms):
         rows.append((_("Troubles"), _("none")))
@@ -239,6 +251,18 @@ def _waiting(backlog: Backlog, now: int) -> str:
         return _("none: the parent has everything")
     count = ngettext("{count} commit", "{count} commits", backlog.commits).format(count=backlog.commits)
     return _("{commits}, the oldest waits for {age}").format(commits=count, age=span(now - backlog.oldest_at))
+
+
+def _sticks(made: tuple[Trip, ...]) -> list[tuple[str, str]]:
+    """The last one each way."""
+    rows = []
+    for way, label in (("given", _("Stick given")), ("taken", _("Stick taken"))):
+        last = max((trip for trip in made if trip.way == way), key=lambda trip: trip.at_ms, default=None)
+        if last is not None:
+            count = ngettext("{count} commit", "{count} commits", last.commits).format(count=last.commits)
+            text = _("to {node}, {time}, {commits}") if way == "given" else _("from {node}, {time}, {commits}")
+            rows.append((label, text.format(node=last.peer, time=moment(last.at_ms), commits=count)))
+    return rows
 
 
 def _show_children(output: Output, found: Status) -> None:
@@ -333,6 +357,7 @@ def _document(found: Status) -> dict[str, Any]:
             for alarm in found.alarms
         ],
         "store_bytes": found.store_bytes,
+        "sticks": [asdict(trip) for trip in found.trips],
     }
 
 
