@@ -158,6 +158,7 @@ class ParentEndpoint:
         self.peer = peer
         self._waiting: tuple[LookUp, ParentEndpoint, int, int] | None = None
         self._changed_over = len(hub.store.changed_over)
+        self._mail = hub.mail.link(peer.node_id)
         self.opened_ms = hub.store.clock.monotonic_ms()
         self.session = ParentSession(self.opened_ms)
         self.outbox: deque[Message] = deque()
@@ -200,7 +201,7 @@ class ParentEndpoint:
         self._perform(self.session.tick(self._now()))
 
     def _look_for_mail(self) -> None:
-        if self.closed is None and self._hub.mail.next_to(self.peer.node_id) is not None:
+        if self.closed is None and self._mail.next() is not None:
             self._perform(self.session.mail_waits())
 
     def check_place(self) -> None:
@@ -269,13 +270,13 @@ class ParentEndpoint:
                 case Offer():
                     queue.extend(self.session.offered(action.have, self._offer(action), self._now()))
                 case LoadLetter():
-                    queue.extend(self.session.letter_loaded(self._hub.mail.next_to(self._peer), self._now()))
+                    queue.extend(self.session.letter_loaded(self._mail.next(), self._now()))
                 case TakeLetter():
-                    self._hub.mail.take(action.letter)
+                    self._mail.take(action.letter)
                     queue.extend(self.session.letter_taken(action.letter, self._now()))
                     self._hub.healer.read_letters()
                 case ForgetLetter():
-                    self._hub.mail.sent(action.letter_id)
+                    self._mail.sent(action.letter_id)
                 case LoadDown():
                     batch = next_batch(self._hub.store, self._hub.reference, self._hub.key, action.previous)
                     header, payload = batch or (None, b"")

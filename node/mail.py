@@ -15,6 +15,7 @@ from typing import Final, cast
 import sqlalchemy as sa
 
 from node import limits
+from node.chain import Head
 from node.database import explained
 from node.ids import ID_BYTES, LetterId, NodeId, OriginId
 from node.protocol.messages import Letter
@@ -29,22 +30,16 @@ UNREADABLE: Final = "unreadable"  # kept whole, for a person
 
 _COLUMNS = (letter.c.id, letter.c.to_origin, letter.c.kind, letter.c.body)
 _SELECT_ADDRESSES = sql(sa.select(letter.c.to_origin).where(letter.c.state == "").distinct())
-_SELECT_FIRST = sql(
-    sa.select(*_COLUMNS)
-    .where(letter.c.state == "", letter.c.to_origin == sa.bindparam("which"))
-    .order_by(letter.c.position)
-    .limit(sa.bindparam("count"))
-)
 _INSERT = "INSERT INTO letter (id, to_origin, kind, body, came_at) VALUES (?,?,?,?,?) ON CONFLICT (id) "
 _SELECT_IDS = sql(
-    sa.select(letter.c.id)
+    sa.select(letter.c.id, letter.c.comings)
     .where(letter.c.state == "", letter.c.to_origin == sa.bindparam("which"))
     .order_by(letter.c.position)
 )
 _SELECT_LETTER = sql(sa.select(*_COLUMNS, letter.c.came_at).where(letter.c.id == sa.bindparam("which")))
 _POST = _INSERT + "DO NOTHING"
-_TAKE = _INSERT + "DO UPDATE SET state = iif(state = 'sent', '', state)"
-_SET_SENT = "UPDATE letter SET state = 'sent' WHERE id = :which AND state = ''"
+_TAKE = _INSERT + "DO UPDATE SET state = iif(state = 'sent', '', state), comings = comings + 1"
+_SET_SENT = "UPDATE letter SET state = 'sent' WHERE id = :which AND state = '' AND comings = :comings"
 _SEND_AGAIN = "UPDATE letter SET state = '' WHERE state = 'sent'"
 _SET_STATE = "UPDATE letter SET state = :state, body = iif(:state = 'read', x'', body) WHERE id = :which"
 _COUNT = sql(sa.select(sa.func.count()).select_from(letter).where(letter.c.state == sa.bindparam("which")))
@@ -74,19 +69,12 @@ class Mail:
         self._store.connection.execute(_POST, self._values(item))
 
     def take(self, item: Letter) -> None:
-        """A letter from a neighbour: durable on return. One that was read here changes nothing; one that we had sent on
-        goes again, for whoever sends it again has reason to.
-        """
+        """A letter from a neighbour: durable on return."""
         with self._store.database.transaction() as connection:
             connection.execute(_TAKE, self._values(item))
 
     def _values(self, item: Letter) -> tuple[bytes, bytes, str, bytes, int]:
         return item.id, item.to_origin, item.kind, item.body, self._store.clock.wall_ms()
-
-    def sent(self, which: LetterId) -> None:
-        """The next hop has it on its disk."""
-        with self._store.database.transaction() as connection:
-            connection.execute(_SET_SENT, {"which": which})
 
     def send_again(self) -> None:
         """A neighbour has lost what it had: it may have lost letters too."""
@@ -101,9 +89,9 @@ class Mail:
             with self._store.database.transaction() as connection:
                 connection.execute(_SET_STATE, {"which": which, "state": state})
 
-    def next_to(self, child: NodeId | None) -> Letter | None:
-        """The oldest letter whose way leads through that child; None as child: through the parent."""
-        return self._first(lambda origin: self._way(origin) == (child or _UP))
+    def link(self, child: NodeId | None) -> MailLink:
+        """The mail of one session with a child; None as child: with the parent."""
+        return MailLink(self._store, self._reference, self, child)
 
     def here(self, may_read: Callable[[OriginId], bool]) -> list[LetterId]:
         """Unread letters to origins that this node holds and that may be read now, the oldest first."""
@@ -112,7 +100,7 @@ class Mail:
             return [
                 LetterId(row[0])
                 for origin in origins
-                if self._way(origin) == self._store.node_id and may_read(origin)
+                if self.way(origin) == self._store.node_id and may_read(origin)
                 for row in connection.execute(_SELECT_IDS, {"which": origin})
             ]
 
@@ -128,8 +116,8 @@ class Mail:
         with explained(self._store.database.path):
             return cast("int", self._store.connection.execute(_COUNT, {"which": WAITS}).fetchall()[0][0])
 
-    def _way(self, to_origin: OriginId) -> NodeId:
-        """The child, this node itself, or ``_UP``."""
+    def way(self, to_origin: OriginId) -> NodeId:
+        """The child, this node itself, or '' for up."""
         store = self._store
         if to_origin == store.reference_origin():
             return store.node_id if to_origin in store.own_origins() else _UP
@@ -140,16 +128,47 @@ class Mail:
             return holder
         return self._reference.next_hop(store.node_id, holder) or _UP
 
-    def _first(self, suits: Callable[[OriginId], bool]) -> Letter | None:
-        store = self._store
-        with store.database.snapshot() as connection:
-            origins = [OriginId(row[0]) for row in connection.execute(_SELECT_ADDRESSES)]
-            for origin in origins:
-                if suits(origin):
-                    row = connection.execute(_SELECT_FIRST, {"which": origin, "count": 1}).fetchone()
-                    if row is not None:
-                        return Letter(LetterId(row[0]), OriginId(row[1]), str(row[2]), bytes(row[3]))
+
+class MailLink:
+    """The letters that go over one link, during one session.
+
+    What came over it does not go back over it, unless reference data that came later say that its way leads there:
+    two nodes that know different holders would play ball. And a letter that comes while it is on its way out counts as
+    one that waits, whatever the other side says of the copy that met it half-way.
+    """
+
+    def __init__(self, store: Store, reference: Reference, mail: Mail, child: NodeId | None) -> None:
+        self._store = store
+        self._reference = reference
+        self._mail = mail
+        self._hop = child or _UP
+        self._came: dict[LetterId, Head | None] = {}
+        self._out: dict[LetterId, int] = {}
+
+    def next(self) -> Letter | None:
+        """The oldest letter whose way leads over this link."""
+        here = self._reference.head()
+        with self._store.database.snapshot() as connection:
+            for origin in [OriginId(row[0]) for row in connection.execute(_SELECT_ADDRESSES)]:
+                if self._mail.way(origin) != self._hop:
+                    continue
+                for which, comings in connection.execute(_SELECT_IDS, {"which": origin}):
+                    if which not in self._came or self._came[LetterId(which)] != here:
+                        self._out[LetterId(which)] = comings
+                        return self._mail.get(LetterId(which))[0]
         return None
+
+    def take(self, item: Letter) -> None:
+        """A letter that came: durable on return. One that was read here changes nothing; one that we had sent on goes
+        again, for whoever sends it again has reason to.
+        """
+        self._mail.take(item)
+        self._came[item.id] = self._reference.head()
+
+    def sent(self, which: LetterId) -> None:
+        """The next hop has on its disk what ``next`` returned."""
+        with self._store.database.transaction() as connection:
+            connection.execute(_SET_SENT, {"which": which, "comings": self._out.pop(which, -1)})
 
 
 _UP: Final = NodeId("")

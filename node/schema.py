@@ -294,6 +294,7 @@ letter = _local(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),  # x'' once it was read
     sa.Column("came_at", sa.Integer, nullable=False),
+    sa.Column("comings", sa.Integer, nullable=False, server_default="0"),  # how often it came again
     _text("state"),  # '' waits, 'sent' the next hop has it, 'read' was read here, 'unreadable'
     sa.Index("letter_waiting", "to_origin", "position", sqlite_where=sa.text("state = ''")),
     with_rowid=True,

@@ -77,6 +77,7 @@ class ChildEndpoint:
         self._release = release
         self._reference = Reference(store)
         self._mail = Mail(store, self._reference)
+        self._mail_link = self._mail.link(None)
         self._healer = Healer(store, self._reference, key)
         self._healing: dict[OriginId, Head] = {}
         self.session = ChildSession(follow=follow)
@@ -152,7 +153,7 @@ class ChildEndpoint:
             return
         if not self._healing and self._healer.read_letters():
             self._perform(self.session.advanced(*self._heads(), self._now()))
-        if self._mail.next_to(None) is not None:
+        if self._mail_link.next() is not None:
             self._perform(self.session.mail_waits(self._now()))
 
     def stop(self, code: str) -> None:
@@ -255,12 +256,12 @@ class ChildEndpoint:
     def _post(self, action: LoadLetter | TakeLetter | ForgetLetter) -> list[ChildAction]:
         match action:
             case LoadLetter():
-                return self.session.letter_loaded(self._mail.next_to(None), self._now())
+                return self.session.letter_loaded(self._mail_link.next(), self._now())
             case TakeLetter():
-                self._mail.take(action.letter)
+                self._mail_link.take(action.letter)
                 return self.session.letter_taken(action.letter, self._now())
             case ForgetLetter():
-                self._mail.sent(action.letter_id)
+                self._mail_link.sent(action.letter_id)
         return []
 
     def _load(self, previous: Head) -> list[ChildAction]:

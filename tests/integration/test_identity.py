@@ -142,7 +142,8 @@ def test_a_good_certificate_gets_to_the_calls_of_its_role(role: str, method: str
             if may_call(method, role):
                 assert how in ("answered", "INVALID_ARGUMENT", "not_enrolled"), how
             else:
-                assert how == "PERMISSION_DENIED"
+                # A write that meets the end of a stream before its status has come is an INTERNAL one for grpc.aio.
+                assert how in ("PERMISSION_DENIED", *(("INTERNAL",) if method == SYNC_METHOD else ()))
                 assert server.closes == {"forbidden": 1}
         tree.close()
 
@@ -363,14 +364,15 @@ def test_a_register_goes_to_another_pc_and_the_old_one_comes_back(tmp_path: Path
         wait_until(lambda: seq_at(new, origin) == 6)
         ok("record", "household", new, "--origin", str(origin), "--id", "H9")
         wait_until(lambda: seq_at(root, origin) == 7)
-        # The old one comes back: refused as a writer, told so, and what it had not sent is kept.
+        # The old one comes back: refused as a writer, told so, and what it had not sent goes to the new one by letter.
         refused = dansync("run", old, "--drain")
         assert refused.returncode == 0, "it has nothing that it may send"
+        wait_until(lambda: seq_at(root, origin) == 8)
         late = dansync("record", "household", old, "--id", "too late")
         assert late.returncode == 8 and "written by node new" in late.stderr
         mine = ok("status", old)
         assert mine["own"][0]["seq"] == 7 and mine["own"][0]["halted"] == "not_holder"  # type: ignore[index]
-        assert seq_at(root, origin) == 7
+        assert seq_at(root, origin) == 8
         ok("origin", "retire", root, str(origin))
         wait_until(lambda: "retired" in str(ok("origin", "list", new)["origins"]))
         ended = dansync("record", "household", new, "--origin", origin, "--id", "after the end")

@@ -91,6 +91,7 @@ class Held:
     origins: dict[Hash, OriginId] = field(default_factory=dict)
     heads: dict[OriginId, Head] = field(default_factory=dict)
     changed_over: int = 0
+    findings: int = 0
 
     def copy(self) -> Held:
         return Held(dict(self.tags), dict(self.origins), dict(self.heads), 0)

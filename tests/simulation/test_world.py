@@ -14,6 +14,8 @@ from node import changelog, database
 from node.applier import Applied, Work
 from node.chain import Commit, Head
 from node.errors import StoreError
+from node.healing import Healer
+from node.redoing import Redoing
 from node.reference import Reference
 from node.store import Store
 from tests.simulation.model import Violation
@@ -46,6 +48,13 @@ def test_the_log_guarantees_hold_over_many_seeds_and_every_fault_fires() -> None
         "retire",
         "former-holder-unaware",
         "former-holder-refused",
+        "backup",
+        "restore",
+        "clone",
+        "healed-restored",
+        "healed-trunk",
+        "healed-fork",
+        "healed-branch",
     ):
         assert fired[fault] > 0, f"{fault} never happened: {fired}"
 
@@ -132,12 +141,27 @@ def writes_the_witness_before_the_commit(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(Store, "capture", leading)
 
 
+def drops_what_only_the_child_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Healer, "_redo", lambda self, *_, **__: Redoing(self._store.connection, side_wins=True))
+
+
+def sends_no_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Healer, "_send_side", lambda *_: None)
+
+
+def reports_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Redoing, "findings", property(lambda _: [], lambda *_: None), raising=False)
+
+
 VARIANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "acknowledges before commit": acknowledges_before_commit,
     "syncs nothing": syncs_nothing,
     "lets a former holder write": lets_a_former_holder_write,
     "advances the head in another transaction": advances_the_head_in_another_transaction,
     "writes the witness before the commit": writes_the_witness_before_the_commit,
+    "drops what only the child had": drops_what_only_the_child_had,
+    "sends no letters": sends_no_letters,
+    "reports no lost values": reports_nothing,
 }
 BUDGET = 60  # seeds; the worst variant needed 1 to 20 when this was written
 

@@ -336,7 +336,15 @@ class World:
             and origin not in self.retired
             and self.seq_at(ROOT, origin) > 0
         ]
-        if not root.up or not dead or root.disk.fuse is not None:
+        if root.store is None or not dead or root.disk.fuse is not None:
+            return
+        reference = Reference(root.store)  # a restored root may not know yet what it has ruled
+        dead = [
+            (origin, machine)
+            for origin, machine in dead
+            if (holding := reference.holder(origin)) is not None and holding.node_id == machine.name
+        ]
+        if not dead:
             return
         origin, machine = self.rng.choice(dead)
         decide(origin, machine)
@@ -559,6 +567,10 @@ class World:
         if len(store.changed_over) != held.changed_over:
             held.changed_over = len(store.changed_over)
             held.heads.clear()
+        findings = store.connection.execute("SELECT count(*) FROM healing_finding").fetchall()[0][0]
+        assert isinstance(findings, int)
+        if findings != held.findings:
+            held.findings = findings
             for origin, kind, row_id, column, lost in store.connection.execute(_SELECT_LOST):
                 if kind == "lost_value":
                     self.models[OriginId(origin)].reported.add((RowId(row_id), str(column), str(lost)))
@@ -624,6 +636,7 @@ class World:
         self._all_up()
         self._climb()
         self.check_rows()
+        self.check_former_holders()
 
     def _all_up(self) -> bool:
         """Start whoever may start."""
@@ -691,6 +704,22 @@ class World:
         if origin == self.reference:
             return list(TREE)
         return [ROOT] if origin in self.retired else path_up(self.owner[origin])
+
+    def check_former_holders(self) -> None:
+        """Everybody has heard by now who holds what: whoever held it before is refused."""
+        for machine in self.machines.values():
+            store = machine.store
+            assert store is not None
+            for origin in store.own_origins():
+                if origin == self.reference or (self.owner[origin] == machine.name and origin not in self.retired):
+                    continue
+                try:
+                    with self._capture(store, origin, "too late") as capture:
+                        capture.connection.execute(_INSERT, (origin, store.new_row_id(self.clock.wall_ms()), "x", ""))
+                except HoldingError:
+                    self.note("former-holder-refused")
+                else:
+                    raise Violation(f"owner-only: {machine.name} may write what is no longer its own")
 
     def check_rows(self) -> None:
         """Row for row, at every tier: the digests against each other, the rows against what was ever written."""
