@@ -105,6 +105,14 @@ class FrameRefused(DansyncError):
         self.code = code
 
 
+class LetterRefused(DansyncError):
+    """A letter to this node breaks a rule, or comes from somebody who may not write it. It is kept whole, for a person,
+    and changes nothing.
+    """
+
+    exit_code = 5
+
+
 class CourierRefused(DansyncError):
     """A file that was carried by hand is not taken: damaged, cut, for somebody else, or breaking a rule. Nothing of it
     was stored. ``code`` is from a small closed set.

@@ -96,6 +96,12 @@ HEALING_HOLD_MS: Final = 60_000  # writing waits while an origin is healed; set 
 
 LETTER_PATIENCE_MS: Final = 7 * 86_400_000  # a branch waits this long for the one that it goes on from
 
+# --- rows that a parent takes from their holder -----------------------------------------------------------------------
+ROWS_PER_LETTER_MAX: Final = 500  # rows asked for, or given, in one letter
+ROWS_WANTED_BYTES_MAX: Final = 64 * KIB  # a request: 500 keys of a table's name and 16 bytes
+ROWS_BYTES_TARGET: Final = 1 * MIB  # rows in one letter, before another one is begun
+ROW_COLUMNS_MAX: Final = 200  # ten times the widest table
+
 # --- keepalive (RELIABILITY 0, 4 and D) -------------------------------------------------------------------------------
 KEEPALIVE_TIME_MS: Final = 30_000
 KEEPALIVE_TIMEOUT_MS: Final = 10_000

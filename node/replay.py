@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeGuard, cast
 
@@ -279,6 +279,39 @@ def _apply(connection: apsw.Connection, changeset: bytes, rows: int) -> None:
             if _readable(changeset):
                 raise  # it is the database that is damaged
             raise _NotApplied("malformed", "the changeset cannot be read") from error
+
+
+def excerpt(changeset: bytes, only: Collection[RowKey]) -> tuple[bytes, int]:
+    """The changes of some rows out of a changeset that can be read, and how many they are."""
+    builder = apsw.ChangesetBuilder()  # type: ignore[no-untyped-call]
+    count = 0
+    for change in apsw.Changeset.iter(changeset):
+        values = change.new if change.opcode == apsw.SQLITE_INSERT else change.old
+        assert values is not None
+        if (change.name, values[1]) in only:
+            builder.add_change(change)
+            count += 1
+    return builder.output(), count
+
+
+def try_to_apply(
+    connection: apsw.Connection, commit: Commit, only: Collection[RowKey] | None = None
+) -> tuple[str, str] | None:
+    """Apply a stored commit, or only its changes of some rows: all of that, or nothing and why (reason, detail).
+
+    Inside the caller's transaction, with the triggers off.
+    """
+    inspected = inspect(commit)
+    if inspected.refusal is not None:
+        return inspected.refusal
+    changeset, rows = commit.changeset, len(inspected.keys)
+    if only is not None and not set(only).issuperset(inspected.keys):
+        changeset, rows = excerpt(changeset, only)
+    try:
+        _apply(connection, changeset, rows)
+    except _NotApplied as failure:
+        return failure.reason, failure.detail
+    return None
 
 
 _BULK_BYTES_MIN: Final = 2_048  # a commit of fewer bytes has few rows

@@ -286,6 +286,33 @@ quarantine = _local(
     sa.Column("quarantined_at", sa.Integer, nullable=False),
 )
 
+quarantine_end = _local(
+    "quarantine_end",  # how what was held back ended; the commits themselves stay in the log, or are put aside
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("origin", sa.LargeBinary, nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("quarantined_at", sa.Integer, nullable=False),
+    sa.Column("ended_at", sa.Integer, nullable=False),
+    sa.Column("how", sa.Text, nullable=False),  # retry, replaced, left_log
+    _text("by"),  # who tried again; replaced: the node whose rows were taken; '' the node itself
+    _integer("rows"),  # rows of the commit that this ended
+    _integer("rest"),  # rows of the commit that are still held back
+    _integer("at_seq"),  # replaced: the rows are as they were at this commit of the holder
+    with_rowid=True,
+)
+
+row_wanted = _local(
+    "row_wanted",  # rows that the holder was asked for and has not sent (node.rows)
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("table_name", sa.Text, primary_key=True, nullable=False),
+    sa.Column("row_id", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("asked_at", sa.Integer, nullable=False),
+    sa.Column("asked_seq", sa.Integer, nullable=False),  # how far our log was
+    _text("asked_of"),  # the holder, as we knew it
+)
+
 letter = _local(
     "letter",  # on its way to the holder of an origin, or here for us (node.mail)
     sa.Column("position", sa.Integer, primary_key=True),  # grows in the order in which letters came

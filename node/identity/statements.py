@@ -26,6 +26,11 @@ def receipt_statement(parent: NodeId, origin: OriginId, seq: Seq, hash_: Hash, r
     return b"dansync receipt 1\0" + _RECEIPT.pack(origin, seq, hash_, received_at_ms, len(name)) + name
 
 
+def rows_statement(origin: OriginId, seq: Seq, hash_: Hash, rows_digest: bytes) -> bytes:
+    """The holder: "these rows stand so at this commit of mine". ``rows_digest``: SHA-256 of the rows as they are sent."""
+    return b"dansync rows 1\0" + _HEAD.pack(origin, seq, hash_) + rows_digest
+
+
 def join_statement(request: bytes) -> bytes:
     """Whoever was invited: "this certificate request is mine"."""
     return b"dansync join 1\0" + request
