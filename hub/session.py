@@ -19,6 +19,7 @@ from node.healing import Healer
 from node.identity.keys import NodeKey
 from node.identity.statements import receipt_statement
 from node.ids import GENESIS_HASH, NodeId, OriginId, Seq
+from node.letters import LetterReader
 from node.mail import Mail
 from node.outgoing import next_batch
 from node.protocol.actions import (
@@ -49,6 +50,7 @@ from node.protocol.messages import (
 )
 from node.protocol.parent import LookedUp, Offered, ParentSession
 from node.reference import Reference
+from node.rows import RowDesk
 from node.schema import SCHEMA_VERSION
 from node.store import OriginState, Store
 from node.wire import decode_request, encode_response
@@ -94,6 +96,7 @@ class Hub:
         self.reference = Reference(store)
         self.mail = Mail(store, self.reference)
         self.healer = Healer(store, self.reference, key)
+        self.letters = LetterReader(store, self.mail, self.healer, RowDesk(store, self.mail, key))
         self.sessions: dict[NodeId, ParentEndpoint] = {}
         self.stirred: list[ParentEndpoint] = []
         """Sessions that got something to do in the turn of another one; the server wakes them."""
@@ -147,6 +150,7 @@ class Hub:
             else:
                 self.refusals[outcome.code] = self.refusals.get(outcome.code, 0) + 1
             item.endpoint.answered(item.batch, outcome)
+        self.letters.read()  # one may have waited for what was applied
         return heads
 
 
@@ -274,7 +278,7 @@ class ParentEndpoint:
                 case TakeLetter():
                     self._mail.take(action.letter)
                     queue.extend(self.session.letter_taken(action.letter, self._now()))
-                    self._hub.healer.read_letters()
+                    self._hub.letters.read()
                 case ForgetLetter():
                     self._mail.sent(action.letter_id)
                 case LoadDown():

@@ -18,7 +18,8 @@ from node import changelog, limits
 from node.chain import Commit, Head
 from node.ids import GENESIS_HASH, Hash, NodeId, OriginId, Seq
 from node.protocol.messages import BatchHeader
-from node.replay import Replay, RowKey, store_quarantine, triggers_off
+from node.quarantine import held_commits, left_log
+from node.replay import WHOLE_ORIGIN, Replay, RowKey, excerpt, inspect, store_quarantine, triggers_off
 from node.schema import batch_signature, quarantine, side_commit, spooled_commit, sql
 
 _FIELDS = ("origin", "seq", "schema_version", "recorded_at", "author", "kind", "tag", "changeset", "hash")
@@ -66,18 +67,12 @@ _INSERT_SIGNATURE = (
 _CUT = (
     "DELETE FROM change_log WHERE origin = :which AND seq > :after",
     "DELETE FROM batch_signature WHERE origin = :which AND seq > :after",
-    "DELETE FROM quarantine WHERE origin = :which AND seq > :after",
     "UPDATE origin_head SET seq = :after, hash = :value WHERE origin = :which",
     "UPDATE acknowledged SET seq = min(seq, :after) WHERE origin = :which",
 )
 _SELECT_HELD = sql(
     sa.select(quarantine.c.table_name, quarantine.c.row_id)
     .where(quarantine.c.origin == sa.bindparam("which"))
-    .distinct()
-)
-_SELECT_HELD_SEQS = sql(
-    sa.select(quarantine.c.seq)
-    .where(quarantine.c.origin == sa.bindparam("which"), quarantine.c.seq > sa.bindparam("after"))
     .distinct()
 )
 _PAGE: Final = 500
@@ -208,12 +203,17 @@ def change_over(connection: apsw.Connection, fork: Fork, healing: int, now_ms: i
     """
     origin, common = fork.origin, fork.common
     side = list(changelog.read_commits(connection, origin, common.seq, count=fork.side.seq - common.seq))
-    held_seqs = {int(row[0]) for row in connection.execute(_SELECT_HELD_SEQS, {"which": origin, "after": common.seq})}
+    held_back = {held.seq: held for held in held_commits(connection, origin)}
     keep_aside(connection, side, healing)
     with triggers_off(connection):
         for commit in reversed(side):
-            if commit.seq not in held_seqs:  # what is held back was never applied
-                _take_back(connection, commit)
+            held = held_back.get(commit.seq)
+            if held is None:
+                _take_back(connection, commit.changeset)
+            elif not held.whole_origin:  # what is held back was never applied; other rows of the commit may have been
+                rest = set(inspect(commit).keys).difference(held.keys, (WHOLE_ORIGIN,))
+                _take_back(connection, excerpt(commit.changeset, rest)[0])
+    left_log(connection, origin, common.seq, now_ms)
     for statement in _CUT:
         connection.execute(statement, {"which": origin, "after": common.seq, "value": common.hash})
     trunk = [Commit(*row) for row in connection.execute(_SELECT_SPOOLED, {"which": origin})]
@@ -250,8 +250,8 @@ def is_aside(connection: apsw.Connection, commit: Head) -> bool:
     return connection.execute(_SELECT_SIDE, {"which": commit.origin, "value": commit.hash}).fetchone() is not None
 
 
-def _take_back(connection: apsw.Connection, commit: Commit) -> None:
-    """The rows as they were before a commit. Rows that are not as it left them are set all the same: its old values say
+def _take_back(connection: apsw.Connection, changeset: bytes) -> None:
+    """The rows as they were before a change. Rows that are not as it left them are set all the same: its old values say
     what was there.
     """
 
@@ -260,4 +260,4 @@ def _take_back(connection: apsw.Connection, commit: Commit) -> None:
             return apsw.SQLITE_CHANGESET_OMIT
         return apsw.SQLITE_CHANGESET_REPLACE
 
-    apsw.Changeset.apply(apsw.Changeset.invert(commit.changeset), connection, conflict=whatever)
+    apsw.Changeset.apply(apsw.Changeset.invert(changeset), connection, conflict=whatever)

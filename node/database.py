@@ -52,11 +52,13 @@ class Guard:
 class Database:
     """One connection, its guard, and transactions. Not for use by two threads at once."""
 
-    __slots__ = ("connection", "guard", "path")
+    __slots__ = ("connection", "guard", "path", "upgraded")
 
     def __init__(self, connection: apsw.Connection, path: str) -> None:
         self.connection = connection
         self.path = path
+        self.upgraded = False
+        """Schema steps were run when the store was opened."""
         self.guard = Guard()
         connection.create_scalar_function("dansync_guard", self.guard, 1)
 
@@ -170,7 +172,8 @@ def open_database(
             _check_identity(connection, name, mode)
             database = Database(connection, name)
             if mode != "read":
-                run_steps(database)
+                before = int(connection.pragma("user_version"))
+                database.upgraded = run_steps(database) > before > 0
                 _check_encryption(Path(name), key)
             elif connection.pragma("user_version") != schema.SCHEMA_VERSION:
                 _refuse_version(name, int(connection.pragma("user_version")))

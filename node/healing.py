@@ -9,20 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import sqlalchemy as sa
 
-from node import branch, changelog, limits
+from node import branch, changelog
 from node.branch import Fork, SideBatch
 from node.capture import Capture, captured_work
 from node.chain import Commit, Head
 from node.codec import decode_batch, encode_batch
-from node.errors import CommitRefused, FrameRefused
+from node.errors import LetterRefused
 from node.identity.keys import NodeKey, verifies
 from node.identity.statements import batch_statement
 from node.ids import OriginId, RowId, Seq
-from node.mail import READ, UNREADABLE, Mail, compose
+from node.mail import READ, Mail, Reading, compose
 from node.protocol.messages import BatchHeader, Letter
 from node.redoing import Finding, Redoing, inserted_rows, typed_twice
 from node.reference import Reference
@@ -250,51 +250,22 @@ class Healer:
             signature = self._key.sign(batch_statement(last.origin, last.seq, last.hash))
         return encode_side_batch(*encode_batch(part.previous, part.commits, signer=signer, signature=signature))
 
-    def read_letters(self) -> bool:
-        """Do again what letters to origins that this node holds have brought. True if a log has grown.
+    def read_branch(self, item: Letter, *, patient: bool) -> Reading:
+        """Do again what a letter to an origin that this node holds has brought.
 
-        A branch waits for the one that it goes on from, as long as there is hope.
+        A branch waits for the one that it goes on from, as long as there is hope. Raises ``LetterRefused``,
+        ``FrameRefused``, ``CommitRefused``.
         """
-        grown = False
-        progress = True
-        while progress:
-            progress = False
-            for which in self._mail.here(self._is_here):
-                item, came_at = self._mail.get(which)
-                patient = self._store.clock.wall_ms() - came_at < limits.LETTER_PATIENCE_MS
-                outcome = self._read(item, patient=patient)
-                progress |= outcome != "waits"
-                grown |= outcome == "grown"
-        if grown:
-            self.give_up_what_is_others()
-        return grown
-
-    def _is_here(self, origin: OriginId) -> bool:
-        """Whether a register that was taken over has come as far as it was handed over."""
-        holding = self._reference.holder(origin)
-        return holding is None or not holding.node_id or self._store.head(origin).seq >= holding.from_seq
-
-    def _read(self, item: Letter, *, patient: bool) -> Literal["grown", "read", "waits"]:
-        problem = (
-            "" if self._holds(item.to_origin) else "the register was retired: nobody may do again what this brings"
-        )
-        if not problem and item.kind != LETTER_BRANCH:
-            problem = f"letters of kind {item.kind} are not known here"
-        if not problem:
-            try:
-                header, payload = decode_side_batch(item.body)
-                commits = decode_batch(header, payload)
-                problem = self._objection(item, header)
-            except (FrameRefused, CommitRefused) as error:
-                problem = error.message
-        store, now = self._store, self._store.clock.wall_ms()
-        if problem:
-            with store.database.transaction():
-                self._mail.mark(item.id, UNREADABLE)
-                store.alarm_now("letter_refused", item.to_origin, problem, now)
-            return "read"
+        if not self._holds(item.to_origin):
+            raise LetterRefused("the register was retired: nobody may do again what this brings")
+        header, payload = decode_side_batch(item.body)
+        commits = decode_batch(header, payload)
+        objection = self._objection(item, header)
+        if objection:
+            raise LetterRefused(objection)
         if patient and not self._knows(header.previous):
             return "waits"
+        store, now = self._store, self._store.clock.wall_ms()
         with store.database.transaction():
             self._mail.mark(item.id, READ)
             grown = self._take(header, commits, now)

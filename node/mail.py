@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Final, Literal, Protocol, cast
 
 import sqlalchemy as sa
 
@@ -27,6 +27,18 @@ WAITS: Final = ""
 SENT: Final = "sent"
 READ: Final = "read"  # its id stays, so that it is not read again
 UNREADABLE: Final = "unreadable"  # kept whole, for a person
+
+Reading = Literal["grown", "read", "waits"]
+"""What became of a letter: a log has grown by it; it was read; or it stays unread until more is known here."""
+
+
+class Handler(Protocol):
+    """Reads letters of one kind. ``patient``: the letter has not waited for long. A handler marks what it has read, in
+    the transaction of what it does. Raises ``LetterRefused``, ``FrameRefused`` or ``CommitRefused`` if it cannot be read.
+    """
+
+    def __call__(self, item: Letter, *, patient: bool) -> Reading: ...
+
 
 _COLUMNS = (letter.c.id, letter.c.to_origin, letter.c.kind, letter.c.body)
 _SELECT_ADDRESSES = sql(sa.select(letter.c.to_origin).where(letter.c.state == "").distinct())
@@ -63,6 +75,11 @@ class Mail:
     def __init__(self, store: Store, reference: Reference) -> None:
         self._store = store
         self._reference = reference
+
+    @property
+    def reference(self) -> Reference:
+        """Where the way of a letter is looked up."""
+        return self._reference
 
     def post(self, item: Letter) -> None:
         """A letter of our own, inside the caller's transaction. One that was posted before changes nothing."""

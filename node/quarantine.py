@@ -1,8 +1,8 @@
 """What is stored and not applied, and how that ends: tried again, or taken from the holder (DESIGN 3).
 
-A *row set* is what hangs together: commits that are held back and the rows that they share. It is tried again as one, in
-the order of the log: all of it is applied, or nothing changes. What ended leaves the table ``quarantine`` and gets a line
-in ``quarantine_end``; the commits stay in the log. Everything here runs inside the caller's transaction.
+A *row set* is what hangs together: commits that are held back and the rows that they share. It is tried again as one,
+in the order of the log: all of it is applied, or nothing changes. What ended leaves the table ``quarantine`` and gets a
+line in ``quarantine_end``; the commits stay in the log. Everything here runs inside the caller's transaction.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ _SET_REASON = (
 _DELETE = "DELETE FROM quarantine WHERE origin = ? AND seq = ? AND table_name = ? AND row_id = ?"
 _INSERT_END = (
     "INSERT INTO quarantine_end "
-    "(origin, seq, reason, detail, quarantined_at, ended_at, how, by, rows, rest, at_seq) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+    "(origin, seq, reason, detail, quarantined_at, ended_at, how, by, rows, rest, at_seq) "
+    "VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 )
 _SELECT_ROW: Final = {
     table.name: sql(
@@ -162,7 +163,7 @@ class Difference:
     found: Value = None
 
 
-# --- looking -------------------------------------------------------------------------------------------------------------
+# --- looking --------------------------------------------------------------------------------------------------------
 
 
 def held_commits(connection: apsw.Connection, origin: OriginId | None = None) -> tuple[Held, ...]:
@@ -215,7 +216,9 @@ def _components(commits: Sequence[Held]) -> list[RowSet]:
 def ended(connection: apsw.Connection) -> tuple[Ended, ...]:
     """What came out of quarantine, the newest first."""
     return tuple(
-        Ended(OriginId(row[0]), Seq(row[1]), row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9], Seq(row[10]))
+        Ended(
+            OriginId(row[0]), Seq(row[1]), row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9], Seq(row[10])
+        )
         for row in connection.execute(_SELECT_ENDED)
     )
 
@@ -277,14 +280,14 @@ def _row_differences(
     ]
 
 
-# --- ending --------------------------------------------------------------------------------------------------------------
+# --- ending ---------------------------------------------------------------------------------------------------------
 
 
 def retry(
     connection: apsw.Connection, now_ms: int, *, by: str = "", sets: Sequence[RowSet] | None = None
 ) -> tuple[Retried, ...]:
-    """Try to apply row sets again (default: all), each of them whole or not at all. Where one still cannot be applied, the
-    commit that stands in the way says why.
+    """Try to apply row sets again (default: all), each of them whole or not at all. Where one still cannot be applied,
+    the commit that stands in the way says why.
     """
     with triggers_off(connection):
         return tuple(
@@ -343,7 +346,7 @@ def _end(
     *,
     how: How,
     by: str = "",
-    at_seq: Seq = Seq(0),
+    at_seq: int = 0,
 ) -> None:
     connection.executemany(_DELETE, ((held.origin, held.seq, table, row_id) for table, row_id in over))
     values = (held.origin, held.seq, held.reason, held.detail, held.quarantined_at)

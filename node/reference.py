@@ -144,6 +144,7 @@ class Reference:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known = _Known()
+        self._rows_changed = store.rows_changed
 
     def head(self) -> Head | None:
         """How far this node knows the reference data; None if it is not enrolled."""
@@ -277,8 +278,9 @@ class Reference:
 
     def _current(self) -> _Known:
         head = self.head()
-        if head != self._known.head:
+        if head != self._known.head or self._rows_changed != self._store.rows_changed:
             self._known = self._read(head)
+            self._rows_changed = self._store.rows_changed
         return self._known
 
     def _read(self, head: Head | None) -> _Known:

@@ -14,6 +14,7 @@ from node.chain import Head
 from node.healing import Healer
 from node.identity.keys import NodeKey
 from node.ids import Hash, OriginId, UnitCode
+from node.letters import LetterReader
 from node.mail import Mail
 from node.outgoing import next_batch
 from node.protocol.actions import (
@@ -45,6 +46,7 @@ from node.protocol.messages import (
 )
 from node.protocol.transitions import ChildState
 from node.reference import Reference
+from node.rows import RowDesk
 from node.schema import SCHEMA_VERSION
 from node.store import Store
 from node.wire import decode_response, encode_request
@@ -79,6 +81,7 @@ class ChildEndpoint:
         self._mail = Mail(store, self._reference)
         self._mail_link = self._mail.link(None)
         self._healer = Healer(store, self._reference, key)
+        self._letters = LetterReader(store, self._mail, self._healer, RowDesk(store, self._mail, key))
         self._healing: dict[OriginId, Head] = {}
         self.session = ChildSession(follow=follow)
         self.outbox: deque[Message] = deque()
@@ -96,7 +99,7 @@ class ChildEndpoint:
         store = self._store
         takeover.prepare(store, self._reference)
         self._healer.give_up_what_is_others()
-        self._healer.read_letters()
+        self._letters.read()
         own, relayed = self._heads()
         profiles = store.profiles()
         profile = next((profiles[head.origin] for head in own if head.origin in profiles), None)
@@ -151,7 +154,7 @@ class ChildEndpoint:
         """Read what came for us, once nothing is being healed, and send on what is for others."""
         if self.closed is not None or self.session.state is ChildState.NEW:
             return
-        if not self._healing and self._healer.read_letters():
+        if not self._healing and self._letters.read():
             self._perform(self.session.advanced(*self._heads(), self._now()))
         if self._mail_link.next() is not None:
             self._perform(self.session.mail_waits(self._now()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
@@ -27,6 +27,7 @@ from node.encryption import StoreKey
 from node.errors import StoreBusy, StoreDamaged, StoreError, UsageError
 from node.holding import require_holder
 from node.ids import GENESIS_HASH, ID_BYTES, Hash, Incarnation, Minter, NodeId, OriginId, RowId, Seq, id_text
+from node.quarantine import Retried, RowSet, retry, tally
 from node.schema import acknowledged, alarm, meta, origin_head, origin_profile, quarantine, sql
 from node.witness import DiskWitnessFile, Missing, Witness, WitnessFile
 
@@ -147,6 +148,8 @@ class Store:
         """Origins whose log was changed over to another history since the store was opened, in that order; sessions
         that began before do not know where they stand.
         """
+        self.rows_changed = 0
+        """Grows when rows change without a commit: held back ones are applied, or rows are taken from their holder."""
         self.missing: tuple[Missing, ...] = ()
         """Commits that the witness saw and the database lacks, found when the store was opened."""
 
@@ -204,6 +207,8 @@ class Store:
                 )
             if mode == "write":
                 store._meet_witness()
+                if database.upgraded:
+                    store.retry_quarantined()
         return store
 
     def _found(self, profile: Profile) -> None:
@@ -505,6 +510,25 @@ class Store:
             row = self.connection.execute(_COUNT_QUARANTINED).fetchone()
         assert row is not None
         return int(row[0])
+
+    def retry_quarantined(self, *, by: str = "", sets: Sequence[RowSet] | None = None) -> tuple[Retried, ...]:
+        """Try again to apply what is held back (default: all of it); by itself after an upgrade or a restart, or
+        because somebody, ``by``, says that the cause is gone.
+        """
+        with explained(self.database.path):
+            if sets is None and not tally(self.connection).commits:
+                return ()
+        now = self.clock.wall_ms()
+        with self.database.transaction() as connection:
+            outcomes = retry(connection, now, by=by, sets=sets)
+            ended = [item.row_set for item in outcomes if item.obstacle is None]
+            for origin in dict.fromkeys(row_set.origin for row_set in ended):
+                count = sum(len(row_set.commits) for row_set in ended if row_set.origin == origin)
+                self._raise_alarm(
+                    "quarantine_ended", origin, f"{count} commits that were held back are applied now", now
+                )
+        self.rows_changed += 1
+        return outcomes
 
     def size_bytes(self) -> int:
         """Size of the database file, its write-ahead log not included."""

@@ -27,7 +27,7 @@ def receipt_statement(parent: NodeId, origin: OriginId, seq: Seq, hash_: Hash, r
 
 
 def rows_statement(origin: OriginId, seq: Seq, hash_: Hash, rows_digest: bytes) -> bytes:
-    """The holder: "these rows stand so at this commit of mine". ``rows_digest``: SHA-256 of the rows as they are sent."""
+    """The holder: "these rows stand so at this commit of mine". ``rows_digest``: SHA-256 of the rows as sent."""
     return b"dansync rows 1\0" + _HEAD.pack(origin, seq, hash_) + rows_digest
 
 
