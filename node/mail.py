@@ -34,7 +34,8 @@ Reading = Literal["grown", "read", "waits"]
 
 class Handler(Protocol):
     """Reads letters of one kind. ``patient``: the letter has not waited for long. A handler marks what it has read, in
-    the transaction of what it does. Raises ``LetterRefused``, ``FrameRefused`` or ``CommitRefused`` if it cannot be read.
+    the transaction of what it does. Raises ``LetterRefused``, ``FrameRefused`` or ``CommitRefused`` if it cannot be
+    read.
     """
 
     def __call__(self, item: Letter, *, patient: bool) -> Reading: ...
