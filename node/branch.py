@@ -207,11 +207,13 @@ def change_over(connection: apsw.Connection, fork: Fork, healing: int, now_ms: i
     keep_aside(connection, side, healing)
     with triggers_off(connection):
         for commit in reversed(side):
-            held = held_back.get(commit.seq)
-            if held is None:
+            kept_back = held_back.get(commit.seq)
+            if kept_back is None:
                 _take_back(connection, commit.changeset)
-            elif not held.whole_origin:  # what is held back was never applied; other rows of the commit may have been
-                rest = set(inspect(commit).keys).difference(held.keys, (WHOLE_ORIGIN,))
+            elif (
+                not kept_back.whole_origin
+            ):  # what is held back was never applied; other rows of the commit may have been
+                rest = set(inspect(commit).keys).difference(kept_back.keys, (WHOLE_ORIGIN,))
                 _take_back(connection, excerpt(commit.changeset, rest)[0])
     left_log(connection, origin, common.seq, now_ms)
     for statement in _CUT:

@@ -55,6 +55,13 @@ def test_the_log_guarantees_hold_over_many_seeds_and_every_fault_fires() -> None
         "healed-trunk",
         "healed-fork",
         "healed-branch",
+        "row-gone",
+        "row-rotten",
+        "still-in-the-way",
+        "asked-for-rows",
+        "quarantine-retry",
+        "quarantine-replaced",
+        "quarantine-left_log",
     ):
         assert fired[fault] > 0, f"{fault} never happened: {fired}"
 

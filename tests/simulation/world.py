@@ -2,7 +2,8 @@
 
 Safety first: records, sessions, cut links, lost, doubled and late frames, power loss inside any handler, disks that become an
 older copy of themselves or change places with a clone, registers that change hands. After each step the log guarantees are
-checked (RELIABILITY E2). Then all faults end and everything must climb within a bounded number of steps, rows equal at every
+checked (RELIABILITY E2). Rows of copies rot, so that commits cannot be applied there: somebody puts them right and tries again,
+or takes them from their holder. Then all faults end and everything must climb within a bounded number of steps, rows equal at every
 tier, and nothing that a disk still holds may be missing without a report.
 """
 
@@ -11,11 +12,12 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Final
 
+import apsw
 import sqlalchemy as sa
 
 from hub.authority import Authority, found
@@ -25,13 +27,16 @@ from node.capture import Capture
 from node.chain import KIND_REGISTER, Head
 from node.clock import ManualClock
 from node.enrolment import OriginClaim
-from node.errors import FrameRefused, HoldingError, StoreBusy, StoreError
+from node.errors import FrameRefused, HoldingError, StoreBusy, StoreError, UsageError
 from node.identity.certificates import Certificate, CertificateAuthority
 from node.identity.keys import NodeKey
 from node.ids import GENESIS_HASH, Hash, NodeId, OriginId, RowId, Seq, UnitCode
 from node.mail import Mail
+from node.quarantine import RowSet, held_commits, row_sets, wanted
 from node.reference import Reference
-from node.schema import person, sql
+from node.replay import RowKey, triggers_off
+from node.rows import ask_for_rows
+from node.schema import COLUMN_NAMES, person, sql
 from node.session import ChildEndpoint
 from node.store import Profile, Store
 from tests.simulation.disk import MemoryDisk, PowerLoss, Snapshot, bury
@@ -44,6 +49,9 @@ DRAIN_STEPS_MAX: Final = 4_000
 
 _INSERT: Final = "INSERT INTO person (origin, id, full_name, phone) VALUES (?,?,?,?)"
 _UPDATE: Final = "UPDATE person SET phone = ? WHERE origin = ? AND id = ?"
+_DELETE: Final = "DELETE FROM person WHERE origin = ? AND id = ?"
+_SELECT_PERSON: Final = "SELECT * FROM person WHERE origin = ? AND id = ?"
+_PHONE: Final = COLUMN_NAMES["person"].index("phone")
 _SELECT_LOG: Final = "SELECT seq, hash, tag FROM change_log WHERE origin = :which AND seq > :after ORDER BY seq"
 _SELECT_HASHES: Final = "SELECT hash FROM change_log UNION ALL SELECT hash FROM side_commit"
 _SELECT_ACKNOWLEDGED: Final = "SELECT origin, hash FROM acknowledged WHERE peer = :which"
@@ -74,13 +82,23 @@ class Rates:
     retire: float = 0.05
     backup: float = 0.6
     restore: float = 0.5
+    rot: float = 0.4
+    mend: float = 0.2
     frame_dropped: float = 0.004
     frame_doubled: float = 0.004
     frame_delayed: float = 0.05
 
 
 _PEACE: Final = Rates(
-    frame_dropped=0, frame_doubled=0, frame_delayed=0, hand_over=0, retire=0, backup=0, restore=0, tick_ms=(100, 500)
+    frame_dropped=0,
+    frame_doubled=0,
+    frame_delayed=0,
+    hand_over=0,
+    retire=0,
+    backup=0,
+    restore=0,
+    rot=0,
+    tick_ms=(100, 500),
 )
 
 
@@ -95,6 +113,17 @@ class Link:
     told: dict[OriginId, Hash] = field(default_factory=dict)
     up: deque[bytes] = field(default_factory=deque)
     down: deque[bytes] = field(default_factory=deque)
+
+
+@dataclass(frozen=True, slots=True)
+class Rot:
+    """A row of a copy that changed behind the store's back; ``after`` is None if it is gone."""
+
+    machine: str
+    origin: OriginId
+    row_id: RowId
+    before: tuple[apsw.SQLiteValue, ...]
+    after: str | None
 
 
 class Machine:
@@ -147,6 +176,7 @@ class World:
         self.records = 0
         self.retired: set[OriginId] = set()
         self.met: set[str] = set()
+        self.rot_seen: list[Rot] = []
         self.models: dict[OriginId, OriginModel] = {}
         self.owner: dict[OriginId, str] = {}
         self.links: dict[str, Link] = {}
@@ -228,6 +258,8 @@ class World:
             (rates.retire, self.retire),
             (rates.backup, self.backup),
             (rates.restore, self.restore),
+            (rates.rot, self.rot),
+            (rates.mend, self.mend),
         ]
         action = self.rng.choices([action for _, action in choices], [weight for weight, _ in choices])[0]
         action()
@@ -242,6 +274,8 @@ class World:
             if machine.store is not None:
                 for (kind,) in machine.store.connection.execute("SELECT kind FROM healing"):
                     self.fired[f"healed-{kind}"] += 1
+                for (how,) in machine.store.connection.execute("SELECT how FROM quarantine_end"):
+                    self.fired[f"quarantine-{how}"] += 1
         for machine in self.machines.values():
             if machine.store is not None:
                 bury(machine.store.connection)
@@ -390,6 +424,97 @@ class World:
             self.boot(machine)
             for _ in range(self.rng.randint(1, 3)):
                 self._record(machine)
+
+    def rot(self) -> None:
+        """A row of a copy changes, or is gone, without anybody having touched it."""
+        machine = self.machines[self.rng.choice([name for name in TREE if not name.startswith("c")])]
+        store = machine.store
+        if store is None:
+            return
+        copies = [
+            state.head.origin
+            for state in store.states()
+            if not state.own and state.head.origin != self.reference and self.rows_at(store, state.head.origin)
+        ]
+        if not copies:
+            return
+        origin = self.rng.choice(copies)
+        row_id = self.rng.choice(sorted(self.rows_at(store, origin)))
+        before = store.connection.execute(_SELECT_PERSON, (origin, row_id)).fetchall()[0]
+        after = None if self.rng.random() < 0.3 else f"rot {len(self.rot_seen)}"
+        self.rot_seen.append(Rot(machine.name, origin, row_id, before, after))
+
+        def work() -> None:
+            with store.database.transaction() as connection, triggers_off(connection):
+                if after is None:
+                    connection.execute(_DELETE, (origin, row_id))
+                else:
+                    connection.execute(_UPDATE, (after, origin, row_id))
+            self.note("row-gone" if after is None else "row-rotten")
+
+        self.handle(machine, work, f"rot {machine.name}")
+
+    def mend(self) -> None:
+        """Somebody looks after what is held back: puts the rows right and tries again, or asks their holder for them."""
+        machine = self.machines[self.rng.choice(list(TREE))]
+        store = machine.store
+        if store is None:
+            return
+        sets = row_sets(held_commits(store.connection))
+        if not sets:
+            if self.rates is _PEACE:
+                self._compare_with_holder(machine, store)
+            return
+        row_set = self.rng.choice(sets)
+        if self.rng.random() < 0.5 or row_set.origin in self.retired:
+            self.handle(machine, lambda: self._put_right(machine, store, row_set), f"retry {machine.name}")
+        else:
+            self.handle(machine, lambda: self._ask(store, row_set.origin, row_set.keys), f"ask {machine.name}")
+
+    def _put_right(self, machine: Machine, store: Store, row_set: RowSet) -> None:
+        """The rows that rotted as they were before, from a backup; others are left as they are."""
+        with store.database.transaction() as connection, triggers_off(connection):
+            for rot in reversed(self.rot_seen):
+                if (rot.machine, rot.origin) != (machine.name, row_set.origin) or (
+                    ("person", rot.row_id) not in row_set.keys
+                ):
+                    continue
+                here = self.rows_at(store, rot.origin).get(rot.row_id)
+                if here is None and rot.after is None:
+                    marks = ", ".join("?" * len(rot.before))
+                    connection.execute(f"INSERT INTO person VALUES ({marks})", rot.before)
+                elif here is not None and here[1] == rot.after:
+                    connection.execute(_UPDATE, (rot.before[_PHONE], rot.origin, rot.row_id))
+        (outcome,) = store.retry_quarantined(by="clerk", sets=[row_set])
+        self.note("tried-again" if outcome.obstacle is None else "still-in-the-way")
+
+    def _ask(self, store: Store, origin: OriginId, keys: Sequence[RowKey]) -> None:
+        pending = wanted(store.connection, origin)
+        if all(key in pending for key in keys) and self.rng.random() < 0.9:
+            return
+        try:
+            ask_for_rows(store, Mail(store, Reference(store)), origin, keys)
+        except UsageError:
+            self.note("nobody-to-ask")
+        else:
+            self.note("asked-for-rows")
+
+    def _compare_with_holder(self, machine: Machine, store: Store) -> None:
+        """A copy that is as far as its holder and differs, though nothing is held back: rot that no commit has met."""
+        for origin in sorted(self.owner):
+            holder = self.machines[self.owner[origin]].store
+            if origin == self.reference or machine.name not in self.copies(origin) or holder in (None, store):
+                continue
+            assert holder is not None
+            here, there = self.rows_at(store, origin), self.rows_at(holder, origin)
+            if store.head(origin) == holder.head(origin) and here != there:
+                keys = [
+                    ("person", row_id)
+                    for row_id in sorted(here.keys() | there)
+                    if here.get(row_id) != there.get(row_id)
+                ]
+                self.handle(machine, lambda: self._ask(store, origin, keys), f"ask {machine.name}")  # noqa: B023
+                return
 
     def connect(self) -> None:
         child = self.machines[self.rng.choice([name for name, parent in TREE.items() if parent])]
@@ -654,7 +779,14 @@ class World:
             steps += 1
             if steps > DRAIN_STEPS_MAX:
                 raise Violation(f"live: not drained after {DRAIN_STEPS_MAX} steps: {self.lag()}")
-            steps_of_peace = (self.connect, *[self.deliver] * 6, *[self.apply] * 2, *[self.advance] * 2, self.tick)
+            steps_of_peace = (
+                self.connect,
+                *[self.deliver] * 6,
+                *[self.apply] * 2,
+                *[self.advance] * 2,
+                self.tick,
+                self.mend,
+            )
             self.rng.choice(steps_of_peace)()
             self.check()
 
@@ -674,10 +806,13 @@ class World:
         if self.met != {name for name, parent in TREE.items() if parent} or any(map(self._letters, TREE)):
             return False
         self._ask_for_owners()
-        return all(
-            len({self.machines[name].store.head(origin) for name in self.copies(origin)}) == 1  # type: ignore[union-attr]
-            for origin in self.owner
-        )
+        for origin in self.owner:
+            stores = [store for name in self.copies(origin) if (store := self.machines[name].store) is not None]
+            if len({store.head(origin) for store in stores}) > 1 or any(store.quarantined(origin) for store in stores):
+                return False
+            if origin not in self.retired and len({store.digest(origin).value for store in stores}) > 1:
+                return False
+        return True
 
     def _letters(self, name: str) -> int:
         store = self.machines[name].store
