@@ -25,6 +25,7 @@ _LOOK: Final[dict[Role, Scope]] = {"viewer": "below", "reviewer": "below", "oper
 _WRITE: Final[dict[Role, Scope]] = {"operator": "own", "authority": "own"}
 _KEEP: Final[dict[Role, Scope]] = {"operator": "own", "authority": "own"}
 _CARRY: Final[dict[Role, Scope]] = {"operator": "below", "authority": "below"}
+_MEND: Final[dict[Role, Scope]] = {"operator": "below", "authority": "below"}
 _RULE: Final[dict[Role, Scope]] = {"authority": "tree"}
 
 CALLS: Final[dict[str, dict[Role, Scope]]] = {
@@ -38,6 +39,10 @@ CALLS: Final[dict[str, dict[Role, Scope]]] = {
     "origin list": _LOOK,
     "node list": _LOOK,
     "user list": _LOOK,
+    "quarantine list": _LOOK,
+    "quarantine show": _LOOK,
+    "quarantine retry": _MEND,
+    "quarantine replace": _MEND,
     "record": _WRITE,
     "record ruling": {"reviewer": "own", "authority": "own"},
     "import": _WRITE,

@@ -69,6 +69,9 @@ _INSERT_END = (
     "(origin, seq, reason, detail, quarantined_at, ended_at, how, by, rows, rest, at_seq) "
     "VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 )
+_SELECT_NAMING = (
+    "SELECT changeset FROM change_log WHERE origin = :which AND instr(changeset, :row_id) ORDER BY seq LIMIT 100"
+)
 _SELECT_ROW: Final = {
     table.name: sql(
         sa.select(*table.columns).where(table.c.origin == sa.bindparam("which"), table.c.id == sa.bindparam("row_id"))
@@ -248,6 +251,27 @@ def current_row(connection: apsw.Connection, origin: OriginId, key: RowKey) -> t
     table, row_id = key
     row = connection.execute(_SELECT_ROW[table], {"which": origin, "row_id": row_id}).fetchone()
     return None if row is None else cast("tuple[Value, ...]", tuple(row))
+
+
+def first_version(connection: apsw.Connection, origin: OriginId, key: RowKey) -> dict[str, Value] | None:
+    """A row as the log first had it, by column; None if no commit that can be read has made it. Goes through the log."""
+    table, row_id = key
+    if table not in COLUMN_NAMES:
+        return None
+    for (changeset,) in connection.execute(_SELECT_NAMING, {"which": origin, "row_id": row_id}).fetchall():
+        try:
+            for change in apsw.Changeset.iter(cast("bytes", changeset)):
+                new = change.new
+                if (
+                    change.opcode == apsw.SQLITE_INSERT
+                    and change.name == table
+                    and new is not None
+                    and new[1] == row_id
+                ):
+                    return dict(zip(COLUMN_NAMES[table], cast("tuple[Value, ...]", new), strict=False))
+        except (apsw.Error, UnicodeDecodeError):
+            continue
+    return None
 
 
 def differences(connection: apsw.Connection, commit: Commit, keys: Collection[RowKey]) -> list[Difference]:

@@ -106,6 +106,7 @@ class Daemon:
             _log.error(
                 "commits are missing: the store ends at %d, but %d was made here", loss.found.seq, loss.witnessed.seq
             )
+        store.retry_quarantined()  # what stood in the way may be gone since the node stopped
         return store
 
     async def _serve(self, *, drain: bool, on_ready: Callable[[Daemon], None] | None) -> None:

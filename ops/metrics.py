@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 from node.clock import SystemClock
 from node.errors import DansyncError, UsageError
 from node.protocol.codes import known_code
+from node.quarantine import tally
 from node.reference import Reference
 from node.store import Store
 from node.takeover import missing_origins
@@ -132,6 +133,7 @@ class NodeMetrics(Collector):
             "Rows held back because a commit could not be applied.",
             value=store.quarantined_rows(),
         )
+        yield from _quarantine(store, now_ms)
         yield GaugeMetricFamily(
             "dansync_alarms", "Alarms in the store that nobody has cleared.", value=len(store.alarms(10_000))
         )
@@ -189,6 +191,24 @@ class NodeMetrics(Collector):
             yield ended
         yield sent
         yield received
+
+
+def _quarantine(store: Store, now_ms: int) -> Iterator[Metric]:
+    with store.database.snapshot() as connection:
+        found = tally(connection)
+    yield GaugeMetricFamily(
+        "dansync_quarantined_commits", "Commits that are stored and not applied.", value=found.commits
+    )
+    age = (now_ms - found.oldest_at) / 1000 if found.commits else 0.0
+    yield GaugeMetricFamily(
+        "dansync_quarantine_seconds", "Age of the oldest commit that is held back.", value=max(age, 0.0)
+    )
+    over = CounterMetricFamily(
+        "dansync_ended_quarantines", "Commits that were held back and are not any more, by how.", labels=["how"]
+    )
+    for how, count in found.ended.items():
+        over.add_metric([how], count)
+    yield over
 
 
 class MetricsServer:

@@ -39,6 +39,7 @@ COMMANDS: Final = (
             "status": "status:status",
             "log": "log:log",
             "courier": "courier:courier",
+            "quarantine": "quarantine:quarantine",
             "encrypt": "encrypt:encrypt",
         },
     ),

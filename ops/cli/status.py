@@ -12,6 +12,7 @@ import rich_click as click
 from node.courier.trips import Trip, trips
 from node.identity.folder import Identity
 from node.ids import NodeId, OriginId, id_text
+from node.quarantine import Tally, tally
 from node.reference import Reference
 from node.store import Acknowledgement, Alarm, OriginState, Profile, Store
 from node.takeover import missing_origins
@@ -69,6 +70,7 @@ class Status:
     children: tuple[Child, ...]
     halted: tuple[OriginState, ...]
     quarantined_rows: int
+    quarantine: Tally
     alarms: tuple[Alarm, ...]
     store_bytes: int
     trips: tuple[Trip, ...]
@@ -118,6 +120,7 @@ def collect(config: NodeConfig, store: Store) -> Status:
             _children(store, reference, states),
             tuple(state for state in known if state.halted),
             store.quarantined_rows(),
+            tally(store.connection),
             tuple(alarms),
             store.size_bytes(),
             trips(store),
@@ -303,13 +306,19 @@ def _show_troubles(output: Output, found: Status) -> None:
             style="bold red",
         )
     if found.quarantined_rows:
-        count = found.quarantined_rows
+        rows = found.quarantined_rows
+        count = found.quarantine.commits
+        age = span(found.now - found.quarantine.oldest_at)
         output.line(
             ngettext(
-                "Quarantine: {count} row is held back, because a commit could not be applied.",
-                "Quarantine: {count} rows are held back, because a commit could not be applied.",
+                "Quarantine: {count} commit is not applied, {rows} rows are held back, for {age} by now. "
+                "Look at it with: dansync quarantine list {folder}",
+                "Quarantine: {count} commits are not applied, {rows} rows are held back, the oldest for {age} by now. "
+                "Look at them with: dansync quarantine list {folder}",
                 count,
-            ).format(count=count),
+            ).format(
+                count=count, rows=rows, age=span(found.now - found.quarantine.oldest_at), folder=found.config.folder
+            ),
             style="yellow",
         )
     for alarm in found.alarms[:ALARMS_SHOWN]:
@@ -347,6 +356,7 @@ def _document(found: Status) -> dict[str, Any]:
         "children": [asdict(child) for child in found.children],
         "halted": [_origin(state, found) for state in found.halted],
         "quarantined_rows": found.quarantined_rows,
+        "quarantine": asdict(found.quarantine),
         "alarms": [
             {
                 "raised_at": alarm.raised_at,

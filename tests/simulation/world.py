@@ -82,8 +82,8 @@ class Rates:
     retire: float = 0.05
     backup: float = 0.6
     restore: float = 0.5
-    rot: float = 0.4
-    mend: float = 0.2
+    rot: float = 1.0
+    mend: float = 0.4
     frame_dropped: float = 0.004
     frame_doubled: float = 0.004
     frame_delayed: float = 0.05
