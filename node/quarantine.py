@@ -254,20 +254,15 @@ def current_row(connection: apsw.Connection, origin: OriginId, key: RowKey) -> t
 
 
 def first_version(connection: apsw.Connection, origin: OriginId, key: RowKey) -> dict[str, Value] | None:
-    """A row as the log first had it, by column; None if no commit that can be read has made it. Goes through the log."""
+    """A row as the log first had it, by column; None if no commit that can be read made it. Goes through the log."""
     table, row_id = key
     if table not in COLUMN_NAMES:
         return None
     for (changeset,) in connection.execute(_SELECT_NAMING, {"which": origin, "row_id": row_id}).fetchall():
         try:
             for change in apsw.Changeset.iter(cast("bytes", changeset)):
-                new = change.new
-                if (
-                    change.opcode == apsw.SQLITE_INSERT
-                    and change.name == table
-                    and new is not None
-                    and new[1] == row_id
-                ):
+                new = change.new if change.opcode == apsw.SQLITE_INSERT and change.name == table else None
+                if new is not None and new[1] == row_id:
                     return dict(zip(COLUMN_NAMES[table], cast("tuple[Value, ...]", new), strict=False))
         except (apsw.Error, UnicodeDecodeError):
             continue

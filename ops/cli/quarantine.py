@@ -174,10 +174,10 @@ def retry(folder: Path, which: str, *, everything: bool, json_mode: bool) -> int
         for outcome in outcomes:
             obstacle = outcome.obstacle
             line: dict[str, Any] = {
-                "id": _id(names, outcome.row_set.commits[0]),
+                "id": _id(names, _cause(outcome.row_set)),
                 "commits": len(outcome.row_set.commits),
+                "applied": obstacle is None,
             }
-            line["applied"] = obstacle is None
             if obstacle is None:
                 output.line(
                     ngettext(
@@ -222,7 +222,7 @@ def replace(folder: Path, which: str, *, everything: bool, json_mode: bool) -> i
         names = _names(store)
         mail = Mail(store, Reference(store))
         for row_set in _chosen(store, which, everything=everything):
-            name = _id(names, row_set.commits[0])
+            name = _id(names, _cause(row_set))
             try:
                 asked = ask_for_rows(store, mail, row_set.origin, row_set.keys)
             except UsageError as error:
@@ -278,6 +278,11 @@ def _parsed(store: Store, text: str) -> tuple[OriginId, Seq]:
     return named_origin(store, name), Seq(int(number))
 
 
+def _cause(row_set: RowSet) -> Held:
+    """The first commit that does not only wait for another one."""
+    return next((item for item in row_set.commits if item.reason != BEHIND), row_set.commits[0])
+
+
 def _set_with(sets: Sequence[RowSet], origin: OriginId, seq: Seq) -> RowSet | None:
     return next((item for item in sets if item.origin == origin and any(c.seq == seq for c in item.commits)), None)
 
@@ -308,7 +313,7 @@ def _chosen(store: Store, which: str, *, everything: bool) -> tuple[RowSet, ...]
 
 def _set_document(store: Store, names: dict[OriginId, str], row_set: RowSet) -> dict[str, Any]:
     """One line of the list. Times are Unix milliseconds."""
-    first = next((item for item in row_set.commits if item.reason != BEHIND), row_set.commits[0])
+    first = _cause(row_set)
     asked = wanted(store.connection, row_set.origin)
     pending = [asked[key] for key in row_set.keys if key in asked]
     return {

@@ -316,9 +316,7 @@ def _show_troubles(output: Output, found: Status) -> None:
                 "Quarantine: {count} commits are not applied, {rows} rows are held back, the oldest for {age} by now. "
                 "Look at them with: dansync quarantine list {folder}",
                 count,
-            ).format(
-                count=count, rows=rows, age=span(found.now - found.quarantine.oldest_at), folder=found.config.folder
-            ),
+            ).format(count=count, rows=rows, age=age, folder=found.config.folder),
             style="yellow",
         )
     for alarm in found.alarms[:ALARMS_SHOWN]:
