@@ -89,10 +89,10 @@ def ask_for_rows(store: Store, mail: Mail, origin: OriginId, rows: Iterable[RowK
     address = _address(store, mail)
     now = store.clock.wall_ms()
     if store.connection.in_transaction:
-        _post_wishes(store.connection, mail, store.head(origin), keys, address, holder, now)
+        _post_wishes(store.connection, mail, store.head(origin), keys, address, holder, store.new_row_id(now), now)
     else:
         with store.database.transaction() as connection:
-            _post_wishes(connection, mail, store.head(origin), keys, address, holder, now)
+            _post_wishes(connection, mail, store.head(origin), keys, address, holder, store.new_row_id(now), now)
     return Asked(holder, len(keys))
 
 
@@ -140,11 +140,12 @@ def _post_wishes(
     keys: Sequence[RowKey],
     address: OriginId,
     holder: NodeId,
+    request: bytes,
     now: int,
 ) -> None:
     for first in range(0, len(keys), limits.ROWS_PER_LETTER_MAX):
         part = tuple(keys[first : first + limits.ROWS_PER_LETTER_MAX])
-        mail.post(compose(head.origin, LETTER_WANTED, encode_wanted(RowsWanted(address, head, now, part))))
+        mail.post(compose(head.origin, LETTER_WANTED, encode_wanted(RowsWanted(address, head, request, part))))
     connection.executemany(_WANT, ((head.origin, table, row_id, now, head.seq, holder) for table, row_id in keys))
 
 
@@ -208,12 +209,12 @@ class RowDesk:
             values = cast("tuple[Value, ...] | None", quarantine.current_row(connection, origin, key))
             weight = sum(len(value) if isinstance(value, str | bytes) else 8 for value in values or ())
             if part and size + weight > limits.ROWS_BYTES_TARGET:
-                yield self._signed(head, Content(wanted.asker_origin, wanted.asked_at_ms, digest, tuple(part)))
+                yield self._signed(head, Content(wanted.asker_origin, wanted.request, digest, tuple(part)))
                 part, size = [], 0
             part.append(SentRow(*key, values))
             size += weight
         if part:
-            yield self._signed(head, Content(wanted.asker_origin, wanted.asked_at_ms, digest, tuple(part)))
+            yield self._signed(head, Content(wanted.asker_origin, wanted.request, digest, tuple(part)))
 
     def _signed(self, head: Head, content: Content) -> bytes:
         data = encode_content(content)

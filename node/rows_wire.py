@@ -25,11 +25,13 @@ _SIGNATURE_BYTES_MAX: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class RowsWanted:
-    """``asker_origin`` gets the answer; ``head`` is how far it has the origin whose rows it wants."""
+    """``asker_origin`` gets the answer; ``head`` is how far it has the origin whose rows it wants. ``request``: 16 bytes,
+    new for each request, so that a second one is another letter.
+    """
 
     asker_origin: OriginId
     head: Head
-    asked_at_ms: int
+    request: bytes
     rows: tuple[tuple[str, RowId], ...]
 
 
@@ -61,7 +63,7 @@ class Content:
     """``origin_digest`` covers the whole origin at the same commit."""
 
     asker_origin: OriginId
-    asked_at_ms: int
+    request: bytes
     origin_digest: Hash
     rows: tuple[SentRow, ...]
 
@@ -75,7 +77,7 @@ def encode_wanted(wanted: RowsWanted) -> bytes:
         origin=wanted.head.origin,
         seq=wanted.head.seq,
         hash=wanted.head.hash,
-        asked_at_ms=wanted.asked_at_ms,
+        request=wanted.request,
     )
     for table, row_id in wanted.rows:
         message.rows.add(table=table, id=row_id)
@@ -84,7 +86,7 @@ def encode_wanted(wanted: RowsWanted) -> bytes:
 
 def encode_content(content: Content) -> bytes:
     message = rows_pb2.RowsContent(
-        asker_origin=content.asker_origin, asked_at_ms=content.asked_at_ms, origin_digest=content.origin_digest
+        asker_origin=content.asker_origin, request=content.request, origin_digest=content.origin_digest
     )
     for row in content.rows:
         target = message.rows.add(table=row.table, id=row.row_id)
@@ -137,7 +139,7 @@ def decode_wanted(body: bytes) -> RowsWanted:
     return RowsWanted(
         _origin(message.asker_origin, "asker_origin"),
         _head(message),
-        message.asked_at_ms,
+        exact(message.request, (ID_BYTES,), "request"),
         tuple((text(row.table, "table"), _row_id(row.id)) for row in message.rows),
     )
 
@@ -162,7 +164,7 @@ def decode_content(content: bytes) -> Content:
         raise FrameRefused("oversized", f"A letter holds {len(message.rows)} rows.")
     return Content(
         _origin(message.asker_origin, "asker_origin"),
-        message.asked_at_ms,
+        exact(message.request, (ID_BYTES,), "request"),
         Hash(exact(message.origin_digest, (HASH_BYTES,), "origin_digest")),
         tuple(SentRow(text(row.table, "table"), _row_id(row.id), _values(row.values)) for row in message.rows),
     )

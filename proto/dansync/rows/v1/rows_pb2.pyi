@@ -15,20 +15,20 @@ class RowKey(_message.Message):
     def __init__(self, table: _Optional[str] = ..., id: _Optional[bytes] = ...) -> None: ...
 
 class RowsWanted(_message.Message):
-    __slots__ = ("asker_origin", "origin", "seq", "hash", "asked_at_ms", "rows")
+    __slots__ = ("asker_origin", "origin", "seq", "hash", "request", "rows")
     ASKER_ORIGIN_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
     HASH_FIELD_NUMBER: _ClassVar[int]
-    ASKED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
     asker_origin: bytes
     origin: bytes
     seq: int
     hash: bytes
-    asked_at_ms: int
+    request: bytes
     rows: _containers.RepeatedCompositeFieldContainer[RowKey]
-    def __init__(self, asker_origin: _Optional[bytes] = ..., origin: _Optional[bytes] = ..., seq: _Optional[int] = ..., hash: _Optional[bytes] = ..., asked_at_ms: _Optional[int] = ..., rows: _Optional[_Iterable[_Union[RowKey, _Mapping]]] = ...) -> None: ...
+    def __init__(self, asker_origin: _Optional[bytes] = ..., origin: _Optional[bytes] = ..., seq: _Optional[int] = ..., hash: _Optional[bytes] = ..., request: _Optional[bytes] = ..., rows: _Optional[_Iterable[_Union[RowKey, _Mapping]]] = ...) -> None: ...
 
 class Rows(_message.Message):
     __slots__ = ("origin", "seq", "hash", "signer", "signature", "content")
@@ -47,16 +47,16 @@ class Rows(_message.Message):
     def __init__(self, origin: _Optional[bytes] = ..., seq: _Optional[int] = ..., hash: _Optional[bytes] = ..., signer: _Optional[str] = ..., signature: _Optional[bytes] = ..., content: _Optional[bytes] = ...) -> None: ...
 
 class RowsContent(_message.Message):
-    __slots__ = ("asker_origin", "asked_at_ms", "origin_digest", "rows")
+    __slots__ = ("asker_origin", "request", "origin_digest", "rows")
     ASKER_ORIGIN_FIELD_NUMBER: _ClassVar[int]
-    ASKED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_DIGEST_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
     asker_origin: bytes
-    asked_at_ms: int
+    request: bytes
     origin_digest: bytes
     rows: _containers.RepeatedCompositeFieldContainer[Row]
-    def __init__(self, asker_origin: _Optional[bytes] = ..., asked_at_ms: _Optional[int] = ..., origin_digest: _Optional[bytes] = ..., rows: _Optional[_Iterable[_Union[Row, _Mapping]]] = ...) -> None: ...
+    def __init__(self, asker_origin: _Optional[bytes] = ..., request: _Optional[bytes] = ..., origin_digest: _Optional[bytes] = ..., rows: _Optional[_Iterable[_Union[Row, _Mapping]]] = ...) -> None: ...
 
 class Row(_message.Message):
     __slots__ = ("table", "id", "values")
