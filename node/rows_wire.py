@@ -25,8 +25,8 @@ _SIGNATURE_BYTES_MAX: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class RowsWanted:
-    """``asker_origin`` gets the answer; ``head`` is how far it has the origin whose rows it wants. ``request``: 16 bytes,
-    new for each request, so that a second one is another letter.
+    """``asker_origin`` gets the answer; ``head`` is how far it has the origin whose rows it wants. ``request``: 16
+    bytes, new for each request, so that a second one is another letter.
     """
 
     asker_origin: OriginId

@@ -15,6 +15,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import apsw
@@ -51,7 +52,7 @@ _INSERT: Final = "INSERT INTO person (origin, id, full_name, phone) VALUES (?,?,
 _UPDATE: Final = "UPDATE person SET phone = ? WHERE origin = ? AND id = ?"
 _DELETE: Final = "DELETE FROM person WHERE origin = ? AND id = ?"
 _SELECT_PERSON: Final = "SELECT * FROM person WHERE origin = ? AND id = ?"
-_PHONE: Final = COLUMN_NAMES["person"].index("phone")
+_ROT: Final = {column: f"UPDATE person SET {column} = ? WHERE origin = ? AND id = ?" for column in COLUMNS}
 _SELECT_LOG: Final = "SELECT seq, hash, tag FROM change_log WHERE origin = :which AND seq > :after ORDER BY seq"
 _SELECT_HASHES: Final = "SELECT hash FROM change_log UNION ALL SELECT hash FROM side_commit"
 _SELECT_ACKNOWLEDGED: Final = "SELECT origin, hash FROM acknowledged WHERE peer = :which"
@@ -83,7 +84,7 @@ class Rates:
     backup: float = 0.6
     restore: float = 0.5
     rot: float = 1.0
-    mend: float = 0.4
+    mend: float = 0.8
     frame_dropped: float = 0.004
     frame_doubled: float = 0.004
     frame_delayed: float = 0.05
@@ -117,13 +118,14 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Rot:
-    """A row of a copy that changed behind the store's back; ``after`` is None if it is gone."""
+    """A row of a copy of which a value changed behind the store's back; ``column`` is '' if all of it is gone."""
 
     machine: str
     origin: OriginId
     row_id: RowId
     before: tuple[apsw.SQLiteValue, ...]
-    after: str | None
+    column: str
+    after: str
 
 
 class Machine:
@@ -141,6 +143,9 @@ class Machine:
         self.certificate: Certificate | None = None
         self.held = Held()
         self.images: list[tuple[Snapshot, Held]] = []
+        self.suspect: set[tuple[OriginId, RowId]] = set()
+        """Rows that may have rotted here; all others must be the holder's."""
+        self.asked: set[tuple[OriginId, RowId]] = set()
 
     def start(self) -> None:
         """Boot. Power may go here too."""
@@ -299,6 +304,7 @@ class World:
         origin = self.rng.choice(own)
         former = self.owner[origin] != machine.name
         rows = self.rows_at(store, origin)
+        machines = self.machines.values()
         self.records += 1
         tag = f"record {self.records}"
         writes: list[Write] = []
@@ -306,7 +312,8 @@ class World:
         for number in range(self.rng.randint(1, 3)):
             value = f"{self.records}.{number}"
             if rows and self.rng.random() < 0.5:
-                row_id = self.rng.choice(sorted(rows))
+                hot = [row_id for row_id in sorted(rows) if any((origin, row_id) in m.suspect for m in machines)]
+                row_id = self.rng.choice(hot if hot and self.rng.random() < 0.7 else sorted(rows))
                 seen = rows[row_id][1]
                 changes.append((_UPDATE, (value, origin, row_id)))
                 writes.append(Write(tag, row_id, COLUMNS[1], value, seen))
@@ -420,6 +427,8 @@ class World:
             self.down(machine)
         machine.disk.restore(image)
         machine.held = held
+        machine.asked.clear()
+        machine.suspect |= {(rot.origin, rot.row_id) for rot in self.rot_seen if rot.machine == machine.name}
         if self.rng.random() < 0.6:  # people go on working before there is a link
             self.boot(machine)
             for _ in range(self.rng.randint(1, 3)):
@@ -441,16 +450,18 @@ class World:
         origin = self.rng.choice(copies)
         row_id = self.rng.choice(sorted(self.rows_at(store, origin)))
         before = store.connection.execute(_SELECT_PERSON, (origin, row_id)).fetchall()[0]
-        after = None if self.rng.random() < 0.3 else f"rot {len(self.rot_seen)}"
-        self.rot_seen.append(Rot(machine.name, origin, row_id, before, after))
+        column = self.rng.choice(("", *COLUMNS))
+        rot = Rot(machine.name, origin, row_id, before, column, f"rot {len(self.rot_seen)}")
+        self.rot_seen.append(rot)
+        machine.suspect.add((origin, row_id))
 
         def work() -> None:
             with store.database.transaction() as connection, triggers_off(connection):
-                if after is None:
-                    connection.execute(_DELETE, (origin, row_id))
+                if column:
+                    connection.execute(_ROT[column], (rot.after, origin, row_id))
                 else:
-                    connection.execute(_UPDATE, (after, origin, row_id))
-            self.note("row-gone" if after is None else "row-rotten")
+                    connection.execute(_DELETE, (origin, row_id))
+            self.note("row-rotten" if column else "row-gone")
 
         self.handle(machine, work, f"rot {machine.name}")
 
@@ -464,12 +475,16 @@ class World:
         if not sets:
             if self.rates is _PEACE:
                 self._compare_with_holder(machine, store)
+            elif machine.suspect:  # somebody has compared copies
+                origin, row_id = self.rng.choice(sorted(machine.suspect))
+                if origin not in self.retired:
+                    self.handle(machine, partial(self._ask, machine, store, origin, [("person", row_id)]), "ask")
             return
         row_set = self.rng.choice(sets)
         if self.rng.random() < 0.5 or row_set.origin in self.retired:
             self.handle(machine, lambda: self._put_right(machine, store, row_set), f"retry {machine.name}")
         else:
-            self.handle(machine, lambda: self._ask(store, row_set.origin, row_set.keys), f"ask {machine.name}")
+            self.handle(machine, lambda: self._ask(machine, store, row_set.origin, row_set.keys), f"ask {machine.name}")
 
     def _put_right(self, machine: Machine, store: Store, row_set: RowSet) -> None:
         """The rows that rotted as they were before, from a backup; others are left as they are."""
@@ -480,15 +495,20 @@ class World:
                 ):
                     continue
                 here = self.rows_at(store, rot.origin).get(rot.row_id)
-                if here is None and rot.after is None:
+                if here is None and not rot.column:
                     marks = ", ".join("?" * len(rot.before))
                     connection.execute(f"INSERT INTO person VALUES ({marks})", rot.before)
-                elif here is not None and here[1] == rot.after:
-                    connection.execute(_UPDATE, (rot.before[_PHONE], rot.origin, rot.row_id))
+                elif here is not None and rot.column and here[COLUMNS.index(rot.column)] == rot.after:
+                    good = rot.before[COLUMN_NAMES["person"].index(rot.column)]
+                    connection.execute(_ROT[rot.column], (good, rot.origin, rot.row_id))
         (outcome,) = store.retry_quarantined(by="clerk", sets=[row_set])
+        if outcome.obstacle is None:
+            machine.suspect -= {(row_set.origin, row_id) for _, row_id in row_set.keys} - {
+                (rot.origin, rot.row_id) for rot in self.rot_seen if rot.column == COLUMNS[0]
+            }  # no commit looks at that column
         self.note("tried-again" if outcome.obstacle is None else "still-in-the-way")
 
-    def _ask(self, store: Store, origin: OriginId, keys: Sequence[RowKey]) -> None:
+    def _ask(self, machine: Machine, store: Store, origin: OriginId, keys: Sequence[RowKey]) -> None:
         pending = wanted(store.connection, origin)
         if all(key in pending for key in keys) and self.rng.random() < 0.9:
             return
@@ -497,7 +517,18 @@ class World:
         except UsageError:
             self.note("nobody-to-ask")
         else:
+            machine.asked |= {(origin, row_id) for _, row_id in keys}
             self.note("asked-for-rows")
+
+    def _answered(self, machine: Machine) -> None:
+        """Rows that were asked for and are not waited for any more are the holder's."""
+        if not machine.asked or machine.store is None:
+            return
+        for origin in {origin for origin, _ in machine.asked}:
+            pending = wanted(machine.store.connection, origin)
+            here = {(of, row_id) for of, row_id in machine.asked if of == origin and ("person", row_id) not in pending}
+            machine.asked -= here
+            machine.suspect -= here
 
     def _compare_with_holder(self, machine: Machine, store: Store) -> None:
         """A copy that is as far as its holder and differs, though nothing is held back: rot that no commit has met."""
@@ -507,14 +538,14 @@ class World:
                 continue
             assert holder is not None
             here, there = self.rows_at(store, origin), self.rows_at(holder, origin)
-            if store.head(origin) == holder.head(origin) and here != there:
-                keys = [
-                    ("person", row_id)
-                    for row_id in sorted(here.keys() | there)
-                    if here.get(row_id) != there.get(row_id)
-                ]
-                self.handle(machine, lambda: self._ask(store, origin, keys), f"ask {machine.name}")  # noqa: B023
-                return
+            if store.head(origin) != holder.head(origin) or here == there:
+                continue
+            apart = [row_id for row_id in sorted(here.keys() | there) if here.get(row_id) != there.get(row_id)]
+            if not machine.suspect.issuperset((origin, row_id) for row_id in apart):
+                raise Violation(f"reliable: {machine.name} has rows that are not its child's, and they did not rot")
+            keys: list[RowKey] = [("person", row_id) for row_id in apart]
+            self.handle(machine, partial(self._ask, machine, store, origin, keys), f"ask {machine.name}")
+            return
 
     def connect(self) -> None:
         child = self.machines[self.rng.choice([name for name, parent in TREE.items() if parent])]
@@ -680,6 +711,7 @@ class World:
             self.note(f"power-loss-inside {what}")
             self.down(machine)
         self.observe(machine)
+        self._answered(machine)
         for link in list(self.links.values()):
             self.ship(link)
 
