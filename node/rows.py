@@ -246,8 +246,12 @@ class RowDesk:
             if rows and known == answer.head.hash:
                 self._take(connection, answer, content, rows)
             elif rows:
-                detail = f"rows came as they stood at commit {answer.head.seq}, which is not in the log here: ask again"
-                store.alarm_now("rows_not_taken", origin, detail, store.clock.wall_ms())
+                store.alarm_now(
+                    "rows_not_taken",
+                    origin,
+                    f"rows came as they stood at commit {answer.head.seq}, which is not in the log here: ask again",
+                    store.clock.wall_ms(),
+                )
         return "read"
 
     def _require_word_of_holder(self, answer: Answer) -> None:
@@ -317,8 +321,12 @@ class RowDesk:
         if store.head(origin) != answer.head or store.quarantined(origin) or quarantine.wanted(connection, origin):
             return
         if store.digest(origin).value != content.origin_digest:
-            detail = f"after rows were taken from node {answer.signer}, other rows still differ from the ones it has"
-            store.alarm_now("digest_differs", origin, detail, now)
+            store.alarm_now(
+                "digest_differs",
+                origin,
+                f"after rows were taken from node {answer.signer}, other rows still differ from the ones it has",
+                now,
+            )
 
 
 _BEHIND_DETAIL: Final = "an earlier commit on the same rows is held back"

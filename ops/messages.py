@@ -25,7 +25,7 @@ MARKS: Final = frozenset({"_", "N_"})
 ERRORS_HOME: Final = "node/errors.py"
 SENTENCE_CALLS: Final = frozenset(
     {
-        *("Reject", "ValueRefused", "_one_of", "raise_alarm", "_raise_alarm", "halt"),
+        *("Reject", "ValueRefused", "_one_of", "raise_alarm", "_raise_alarm", "alarm_now", "_alarm", "halt"),
         *("Alarm", "Halt", "Refuse", "Close", "Finish", "_finish"),
         *("Note", "_note"),
         *("Objection", "Explanation", "Finding", "_refused", "_clock", "_not_believed", "Refused", "violated", "stop"),

@@ -754,7 +754,8 @@ class World:
 
     def drop_link(self, link: Link) -> None:
         """The child dials anew at once; the parent may not have noticed yet, and what it has queued is still applied."""
-        link.child_end.link_lost()
+        if self.machines[link.child].up:  # else nobody is there to notice
+            link.child_end.link_lost()
         if self.rng.random() < 0.5:
             link.parent_end.link_lost()
         else:
