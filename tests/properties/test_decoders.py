@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.chain import KIND_REGISTER, Commit
+from node import rows_wire
+from node.chain import KIND_REGISTER, Commit, Head
 from node.encryption import load_key
 from node.enrolment import EnrolAnswer, EnrolRequest, OriginClaim, RenewRequest
 from node.enrolment_wire import (
@@ -29,8 +30,9 @@ from node.errors import FrameRefused, IdentityError, StoreError, UsageError
 from node.identity.certificates import CertificateAuthority, check_request, make_request, read_certificate
 from node.identity.invitation import read_invitation
 from node.identity.keys import NodeKey
-from node.ids import Hash, NodeId, OriginId, Seq, UnitCode
+from node.ids import Hash, NodeId, OriginId, RowId, Seq, UnitCode
 from node.replay import inspect
+from node.rows_wire import Answer, Content, RowsWanted, SentRow
 from node.schema import SCHEMA_VERSION
 from node.witness import Witness
 from ops.config import load_config
@@ -43,10 +45,19 @@ REQUEST = make_request(KEY, NodeId("c"))
 ENROL = EnrolRequest(CERTIFICATE, REQUEST, b"proof", (OriginClaim(OriginId(bytes(16)), UnitCode("1"), ""),), "1.0")
 ANSWER = EnrolAnswer("issued", "", "", CERTIFICATE, AUTHORITY.certificate, CERTIFICATE, bytes(16))
 
+HEAD = Head(OriginId(bytes(16)), Seq(7), Hash(bytes(32)))
+ROW = SentRow("person", RowId(bytes(16)), (bytes(16), bytes(16), "Trần", None, -3))
+WANTED = RowsWanted(OriginId(bytes(16)), HEAD, bytes(16), (ROW.key,))
+CONTENT = rows_wire.encode_content(Content(OriginId(bytes(16)), bytes(16), Hash(bytes(32)), (ROW,)))
+ROWS = Answer(HEAD, NodeId("c"), b"s", CONTENT)
+
 DECODERS: dict[str, tuple[Callable[[bytes], object], bytes, type[Exception]]] = {
     "a request to enrol": (decode_enrol_request, encode_enrol_request(ENROL), FrameRefused),
     "a request to renew": (decode_renew_request, encode_renew_request(RenewRequest(REQUEST)), FrameRefused),
     "an answer": (decode_answer, encode_answer(ANSWER), FrameRefused),
+    "a request for rows": (rows_wire.decode_wanted, rows_wire.encode_wanted(WANTED), FrameRefused),
+    "an answer with rows": (rows_wire.decode_answer, rows_wire.encode_answer(ROWS), FrameRefused),
+    "rows": (rows_wire.decode_content, CONTENT, FrameRefused),
     "a certificate": (read_certificate, CERTIFICATE, IdentityError),
     "a certificate request": (check_request, REQUEST, IdentityError),
     "a key": (NodeKey.from_pem, KEY.pem(), IdentityError),

@@ -875,6 +875,7 @@ class World:
 
     def check_former_holders(self) -> None:
         """Everybody has heard by now who holds what: whoever held it before is refused."""
+        self.clock.advance_ms(limits.HEALING_HOLD_MS + 1)  # a hold of one that died while it healed ends by itself
         for machine in self.machines.values():
             store = machine.store
             assert store is not None
