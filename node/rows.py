@@ -23,7 +23,7 @@ from node.identity.statements import rows_statement
 from node.ids import NodeId, OriginId, id_text
 from node.mail import READ, Mail, Reading, compose
 from node.protocol.messages import Letter
-from node.reference import Reference
+from node.reference import REVOKED, Reference
 from node.replay import Quarantined, RowKey, inspect, store_quarantine, triggers_off, try_to_apply
 from node.rows_wire import (
     Answer,
@@ -187,8 +187,9 @@ class RowDesk:
 
     def _require_above(self, asker: NodeId, origin: OriginId) -> None:
         """Rows go to nodes that have them anyway, wherever a request says that it comes from."""
-        if self._reference.next_hop(asker, self._store.node_id) is None:
-            raise LetterRefused(f"node {asker} asks for rows and is not above this node: it gets none")
+        node = self._reference.node(asker)
+        if node is None or node.state == REVOKED or self._reference.next_hop(asker, self._store.node_id) is None:
+            raise LetterRefused(f"node {asker} asks for rows and is not above this node, or was revoked: it gets none")
         speaker = _speaker(self._reference, origin)
         if speaker is None or speaker.node_id != self._store.node_id:
             raise LetterRefused("a letter asks for rows of a register that another node writes now")

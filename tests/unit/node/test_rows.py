@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from node import limits
+from node.applier import Applied, GroupApplier, Work
 from node.chain import Head
+from node.codec import encode_batch
 from node.errors import UsageError
 from node.identity.keys import NodeKey
 from node.identity.statements import batch_statement, rows_statement
@@ -331,6 +333,30 @@ def test_a_node_that_is_not_above_the_holder_gets_no_rows(world: Exchange) -> No
     assert "is not above this node" in world.details(world.c, "letter_refused")[0]
     assert (LETTER_WANTED, "unreadable") in world.states(world.c)
     assert all(kind != LETTER_ROWS for kind, _ in world.states(world.c)), "nothing leaves"
+
+
+def test_a_node_that_was_revoked_gets_no_rows(world: Exchange) -> None:
+    row = world.person("An")
+    world.climb()
+    world.tree.authority.revoke(NodeId("d"), by="lan", reason="stolen")
+    world.c.store.trust(*_authority(world))
+    with world.p.store.database.snapshot():
+        commits = world.p.store.read_commits(_authority(world)[0], Seq(0))
+    previous = world.c.store.head(_authority(world)[0])
+    header, payload = encode_batch(previous, commits[previous.seq :], signer=NodeId("p"))
+    header = replace(header, signature=world.p.key.sign(batch_statement(header.origin, header.seq, header.hash)))
+    (outcome,) = GroupApplier(world.c.store, Reference(world.c.store)).apply(
+        [Work(NodeId("d"), header, payload, down=True)]
+    )
+    assert isinstance(outcome, Applied)
+    take(world, asks(world, rows=(("person", row),)), world.c)
+    assert "was revoked" in world.details(world.c, "letter_refused")[0]
+
+
+def _authority(world: Exchange) -> tuple[OriginId, bytes]:
+    reference = world.p.store.reference_origin()
+    assert reference is not None
+    return reference, world.p.key.public
 
 
 def test_a_request_that_knows_more_than_the_holder_waits_for_it_to_be_restored(world: Exchange) -> None:
