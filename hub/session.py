@@ -344,6 +344,8 @@ class ParentEndpoint:
             if self.closed is not None:
                 return []
             self._hub.sessions[self.peer.node_id] = self
+            if self._mail.next() is not None:  # a session that only drains may be over before the next look
+                self.session.mail_waits()
         return self.session.looked_up(self._look_up(action), self._now())
 
     # --- what the child may bring and have ---------------------------------------------------------------------------

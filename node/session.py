@@ -154,10 +154,15 @@ class ChildEndpoint:
         """Read what came for us, once nothing is being healed, and send on what is for others."""
         if self.closed is not None or self.session.state is ChildState.NEW:
             return
+        self._perform(self._read_mail())
+
+    def _read_mail(self) -> list[ChildAction]:
+        actions: list[ChildAction] = []
         if not self._healing and self._letters.read():
-            self._perform(self.session.advanced(*self._heads(), self._now()))
+            actions += self.session.advanced(*self._heads(), self._now())
         if self._mail_link.next() is not None:
-            self._perform(self.session.mail_waits(self._now()))
+            actions += self.session.mail_waits(self._now())
+        return actions
 
     def stop(self, code: str) -> None:
         self._perform(self.session.stop(code))
@@ -262,7 +267,7 @@ class ChildEndpoint:
                 return self.session.letter_loaded(self._mail_link.next(), self._now())
             case TakeLetter():
                 self._mail_link.take(action.letter)
-                return self.session.letter_taken(action.letter, self._now())
+                return [*self.session.letter_taken(action.letter, self._now()), *self._read_mail()]
             case ForgetLetter():
                 self._mail_link.sent(action.letter_id)
         return []
