@@ -42,6 +42,20 @@ BUSY = Rates(
     restore=0,
 )
 """Rows rot and are asked for while much is recorded: answers come late, and at older commits than the log has."""
+RESTORED = Rates(
+    record=8,
+    connect=4,
+    fuse=0.2,
+    power=0.2,
+    tick=1,
+    restore=1.0,
+    backup=1.2,
+    rot=0,
+    mend=0,
+    hand_over=0,
+    retire=0,
+)
+"""Stores become older copies of themselves while people write on the same rows on both sides."""
 
 
 def test_the_log_guarantees_hold_over_many_seeds_and_every_fault_fires() -> None:
@@ -76,10 +90,7 @@ def test_the_log_guarantees_hold_over_many_seeds_and_every_fault_fires() -> None
         "healed-branch",
         "row-gone",
         "row-rotten",
-        "still-in-the-way",
         "asked-for-rows",
-        "quarantine-retry",
-        "quarantine-replaced",
     ):
         assert fired[fault] > 0, f"{fault} never happened: {fired}"
 
@@ -127,7 +138,7 @@ def test_soak(seed_count: int) -> None:
 def _caught_within(seeds: int, rates: Rates | None = None) -> int | None:
     for seed in range(seeds):
         try:
-            World(seed, rates).run(STEPS if rates is None else STEPS * 2)
+            World(seed, rates).run(STEPS * 2 if rates is BUSY else STEPS)
         except (Violation, AssertionError, StoreError, apsw.ConstraintError):
             return seed
     return None
@@ -223,14 +234,16 @@ VARIANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "ends quarantine without applying": ends_quarantine_without_applying,
     "never answers for rows": never_answers_for_rows,
 }
-BUSY_VARIANTS = frozenset(
-    {"takes rows and forgets what came since", "ends quarantine without applying", "never answers for rows"}
-)
+RATES: dict[str, Rates] = {
+    "reports no lost values": RESTORED,
+    "takes rows and forgets what came since": BUSY,
+    "ends quarantine without applying": BUSY,
+    "never answers for rows": BUSY,
+}
 BUDGET = 60  # seeds; the worst variant needed 1 to 20 when this was written
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_broken_variant_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     VARIANTS[name](monkeypatch)
-    rates = BUSY if name in BUSY_VARIANTS else None
-    assert _caught_within(BUDGET, rates) is not None, f"{name} was not caught in {BUDGET} seeds"
+    assert _caught_within(BUDGET, RATES.get(name)) is not None, f"{name} was not caught in {BUDGET} seeds"

@@ -83,8 +83,8 @@ class Rates:
     retire: float = 0.05
     backup: float = 0.6
     restore: float = 0.5
-    rot: float = 1.0
-    mend: float = 0.8
+    rot: float = 0.4
+    mend: float = 0.3
     frame_dropped: float = 0.004
     frame_doubled: float = 0.004
     frame_delayed: float = 0.05
@@ -313,7 +313,8 @@ class World:
             value = f"{self.records}.{number}"
             if rows and self.rng.random() < 0.5:
                 hot = [row_id for row_id in sorted(rows) if any((origin, row_id) in m.suspect for m in machines)]
-                row_id = self.rng.choice(hot if hot and self.rng.random() < 0.7 else sorted(rows))
+                hot = hot or sorted(rows)[:2]  # people come back to the same few
+                row_id = self.rng.choice(hot if self.rng.random() < 0.6 else sorted(rows))
                 seen = rows[row_id][1]
                 changes.append((_UPDATE, (value, origin, row_id)))
                 writes.append(Write(tag, row_id, COLUMNS[1], value, seen))
@@ -487,9 +488,12 @@ class World:
             self.handle(machine, lambda: self._ask(machine, store, row_set.origin, row_set.keys), f"ask {machine.name}")
 
     def _put_right(self, machine: Machine, store: Store, row_set: RowSet) -> None:
-        """The rows that rotted as they were before, from a backup; others are left as they are."""
+        """The rows that rotted as they were before, from a backup; others are left as they are. Or nobody does that, and
+        tries all the same.
+        """
+        rotten = () if self.rng.random() < 0.3 else tuple(reversed(self.rot_seen))
         with store.database.transaction() as connection, triggers_off(connection):
-            for rot in reversed(self.rot_seen):
+            for rot in rotten:
                 if (rot.machine, rot.origin) != (machine.name, row_set.origin) or (
                     ("person", rot.row_id) not in row_set.keys
                 ):
