@@ -9,36 +9,38 @@ from typing import Any, Final
 
 import rich_click as click
 
-from node.chain import Commit
 from node.errors import UsageError
-from node.ids import OriginId, RowId, Seq, id_text
+from node.ids import OriginId, Seq, id_text
 from node.mail import Mail
 from node.quarantine import (
-    BEHIND,
     Ended,
-    Held,
     RowSet,
     commit_of,
-    differences,
     ended,
     held_commits,
     row_sets,
     tally,
-    wanted,
 )
 from node.reference import Reference
-from node.replay import RowKey
 from node.rows import ask_for_rows
-from node.store import PURPOSE_REFERENCE, Store
+from node.store import Store
 from ops.cli.command import Group, command_options
-from ops.cli.held_words import does_not_fit, row_name, why
+from ops.cli.held_documents import (
+    ROWS_SHOWN,
+    cause_of,
+    commit_document,
+    commit_line,
+    held_id,
+    register_names,
+    set_document,
+)
+from ops.cli.held_words import why
 from ops.cli.options import acting_user, folder_argument, named_origin, opened
 from ops.cli.output import Output, moment, span
 from ops.i18n import N_, _, ngettext, translated
 
 EXIT_HELD: Final = 4
 """Something is still held back: the table of exit codes, "the data were refused"."""
-ROWS_SHOWN: Final = 20
 BEHIND_SHOWN: Final = 20
 
 _which = click.argument("which", metavar="ID", required=False, default="")
@@ -76,10 +78,10 @@ def quarantine_list(folder: Path, *, json_mode: bool) -> None:
     output = Output(json_mode=json_mode)
     with opened(folder, "read", call="quarantine list") as (_config, store), store.database.snapshot() as connection:
         sets = row_sets(held_commits(connection))
-        names = _names(store)
+        names = register_names(store)
         counts = tally(connection)
         now = store.clock.wall_ms()
-        lines = [_set_document(store, names, row_set) for row_set in sets]
+        lines = [set_document(store, names, row_set) for row_set in sets]
     if lines:
         output.table(
             (_("ID"), _("Held back for"), _("Why"), _("Rows"), _("Commits behind it"), _("Asked of")),
@@ -122,7 +124,7 @@ def show(folder: Path, which: str, *, json_mode: bool) -> None:
     output = Output(json_mode=json_mode)
     with opened(folder, "read", call="quarantine show") as (_config, store), store.database.snapshot() as connection:
         origin, seq = _parsed(store, which)
-        names = _names(store)
+        names = register_names(store)
         past = [item for item in ended(connection) if (item.origin, item.seq) == (origin, seq)]
         row_set = _set_with(row_sets(held_commits(connection)), origin, seq)
         if row_set is None:
@@ -130,10 +132,10 @@ def show(folder: Path, which: str, *, json_mode: bool) -> None:
             return
         held = next(item for item in row_set.commits if item.seq == seq)
         commit = commit_of(connection, origin, seq)
-        document = _commit_document(store, names, held, commit)
-        document["row_set"] = _set_document(store, names, row_set)
-        document["held_back_behind"] = [_commit_line(store, names, item) for item in row_set.commits if item.seq > seq]
-        document["waits_for"] = [_commit_line(store, names, item) for item in row_set.commits if item.seq < seq]
+        document = commit_document(store, names, held, commit)
+        document["row_set"] = set_document(store, names, row_set)
+        document["held_back_behind"] = [commit_line(store, names, item) for item in row_set.commits if item.seq > seq]
+        document["waits_for"] = [commit_line(store, names, item) for item in row_set.commits if item.seq < seq]
         document["ended"] = [asdict(item) | {"origin": id_text(item.origin)} for item in past]
         now = store.clock.wall_ms()
     _show_commit(output, document, now)
@@ -168,13 +170,13 @@ def retry(folder: Path, which: str, *, everything: bool, json_mode: bool) -> int
     output = Output(json_mode=json_mode)
     lines: list[dict[str, Any]] = []
     with opened(folder, call="quarantine retry") as (_config, store):
-        names = _names(store)
+        names = register_names(store)
         sets = _chosen(store, which, everything=everything)
         outcomes = store.retry_quarantined(by=acting_user(), sets=sets)
         for outcome in outcomes:
             obstacle = outcome.obstacle
             line: dict[str, Any] = {
-                "id": _id(names, _cause(outcome.row_set)),
+                "id": held_id(names, cause_of(outcome.row_set)),
                 "commits": len(outcome.row_set.commits),
                 "applied": obstacle is None,
             }
@@ -185,7 +187,7 @@ def retry(folder: Path, which: str, *, everything: bool, json_mode: bool) -> int
                     ).format(id=line["id"], count=line["commits"])
                 )
             else:
-                line["obstacle"] = _commit_document(
+                line["obstacle"] = commit_document(
                     store, names, obstacle, commit_of(store.connection, obstacle.origin, obstacle.seq)
                 )
                 _show_obstacle(output, line["obstacle"])
@@ -219,10 +221,10 @@ def replace(folder: Path, which: str, *, everything: bool, json_mode: bool) -> i
     output = Output(json_mode=json_mode)
     lines: list[dict[str, Any]] = []
     with opened(folder, call="quarantine replace") as (_config, store):
-        names = _names(store)
+        names = register_names(store)
         mail = Mail(store, Reference(store))
         for row_set in _chosen(store, which, everything=everything):
-            name = _id(names, _cause(row_set))
+            name = held_id(names, cause_of(row_set))
             try:
                 asked = ask_for_rows(store, mail, row_set.origin, row_set.keys)
             except UsageError as error:
@@ -249,25 +251,6 @@ def replace(folder: Path, which: str, *, everything: bool, json_mode: bool) -> i
 # --- which ----------------------------------------------------------------------------------------------------------
 
 
-def _names(store: Store) -> dict[OriginId, str]:
-    """What people call a register: the node that began it, where it began only one."""
-    profiles = store.profiles()
-    registers = [profile.node_id for profile in profiles.values() if not profile.purpose]
-    found: dict[OriginId, str] = {
-        origin: profile.node_id
-        for origin, profile in profiles.items()
-        if not profile.purpose and registers.count(profile.node_id) == 1
-    }
-    reference = store.reference_origin()
-    if reference is not None:
-        found[reference] = PURPOSE_REFERENCE
-    return found
-
-
-def _id(names: dict[OriginId, str], held: Held) -> str:
-    return f"{names.get(held.origin) or id_text(held.origin)}:{held.seq}"
-
-
 def _parsed(store: Store, text: str) -> tuple[OriginId, Seq]:
     name, colon, number = text.rpartition(":")
     if not colon or not name or not (number.isascii() and number.isdigit()) or len(number) > 18:
@@ -276,11 +259,6 @@ def _parsed(store: Store, text: str) -> tuple[OriginId, Seq]:
             hint="Give one as it stands in: dansync quarantine list FOLDER (such as tran-phu:17)",
         )
     return named_origin(store, name), Seq(int(number))
-
-
-def _cause(row_set: RowSet) -> Held:
-    """The first commit that does not only wait for another one."""
-    return next((item for item in row_set.commits if item.reason != BEHIND), row_set.commits[0])
 
 
 def _set_with(sets: Sequence[RowSet], origin: OriginId, seq: Seq) -> RowSet | None:
@@ -308,68 +286,6 @@ def _chosen(store: Store, which: str, *, everything: bool) -> tuple[RowSet, ...]
     return (found,)
 
 
-# --- for programs ---------------------------------------------------------------------------------------------------
-
-
-def _set_document(store: Store, names: dict[OriginId, str], row_set: RowSet) -> dict[str, Any]:
-    """One line of the list. Times are Unix milliseconds."""
-    first = _cause(row_set)
-    asked = wanted(store.connection, row_set.origin)
-    pending = [asked[key] for key in row_set.keys if key in asked]
-    return {
-        "id": _id(names, first),
-        "origin": id_text(row_set.origin),
-        "seq": first.seq,
-        "reason": first.reason,
-        "detail": first.detail,
-        "quarantined_at": first.quarantined_at,
-        "rows": len(row_set.keys),
-        "whole_register": row_set.whole_origin,
-        "behind": len(row_set.commits) - 1,
-        "asked_of": pending[0][1] if pending else "",
-        "asked_at": max((at for at, _node in pending), default=0),
-        "commits": [item.seq for item in row_set.commits],
-    }
-
-
-def _commit_line(store: Store, names: dict[OriginId, str], held: Held) -> dict[str, Any]:
-    commit = commit_of(store.connection, held.origin, held.seq)
-    return {
-        "id": _id(names, held),
-        "seq": held.seq,
-        "author": commit.author,
-        "recorded_at": commit.recorded_at,
-        "reason": held.reason,
-        "detail": held.detail,
-    }
-
-
-def _commit_document(store: Store, names: dict[OriginId, str], held: Held, commit: Commit) -> dict[str, Any]:
-    connection = store.connection
-    called: dict[RowKey, str] = {}
-
-    def name(table: str, row_id: RowId) -> str:
-        if (table, row_id) not in called:
-            called[table, row_id] = row_name(connection, held.origin, (table, row_id))
-        return called[table, row_id]
-
-    return _commit_line(store, names, held) | {
-        "origin": id_text(held.origin),
-        "kind": commit.kind,
-        "tag": commit.tag,
-        "quarantined_at": held.quarantined_at,
-        "rows": [
-            {"table": table, "id": id_text(row_id) if row_id else "", "name": name(table, row_id)}
-            for table, row_id in held.keys[:ROWS_SHOWN]
-        ],
-        "row_count": len(held.keys),
-        "does_not_fit": [
-            does_not_fit(item, name(item.table, item.row_id))
-            for item in differences(connection, commit, held.keys)[:ROWS_SHOWN]
-        ],
-    }
-
-
 # --- for people -----------------------------------------------------------------------------------------------------
 
 
@@ -388,10 +304,10 @@ def _show_commit(output: Output, found: dict[str, Any], now: int) -> None:
     output.facts(facts)
     output.line()
     output.line(_("Rows that it changes:"))
-    for row in found["rows"]:
+    for row in found["rows"][:ROWS_SHOWN]:
         output.line(f"  {row['name']}")
-    if found["row_count"] > len(found["rows"]):
-        output.line(_("... and {count} more; --json lists all.").format(count=found["row_count"] - len(found["rows"])))
+    if len(found["rows"]) > ROWS_SHOWN:
+        output.line(_("... and {count} more; --json lists all.").format(count=len(found["rows"]) - ROWS_SHOWN))
     if found["does_not_fit"]:
         output.line(_("What does not fit:"))
         for text in found["does_not_fit"]:

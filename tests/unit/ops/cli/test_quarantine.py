@@ -16,6 +16,7 @@ from node.users import set_role
 from ops.cli.held_words import REASONS, shown, why
 from ops.i18n import use
 from tests.unit.node.exchange import NOW_MS, Exchange
+from tests.unit.node.stores import people
 from tests.unit.ops.cli.command_line import dansync, document
 
 
@@ -146,6 +147,18 @@ def test_what_cannot_be_named_by_rows_is_refused_alone_and_told_among_all(world:
     assert every.exit_code == 4 and "c:2: All of the register" in every.output
     assert "all" in dansync("quarantine", "list", world.d.folder).output
     assert "all of the register" in dansync("quarantine", "show", world.d.folder, "c:2").output
+
+
+def test_of_a_large_commit_the_first_rows_are_named_and_json_lists_all(world: Exchange) -> None:
+    last = world.person(*(f"Nguyễn {number}" for number in range(30)))
+    world.climb()
+    world.rot(world.d, last, "rot")
+    world.phone("1", *people(world.c.store, world.origin))
+    world.climb()
+    text = dansync("quarantine", "show", world.d.folder, "c:3").output
+    assert "... and 10 more" in text and text.count("person Nguyễn") == 21, "twenty rows, and the one that does not fit"
+    rows = document("quarantine", "show", world.d.folder, "c:3")["rows"]
+    assert len({row["id"] for row in rows}) == 30 and sum(bool(row["name"]) for row in rows) == 20
 
 
 @pytest.mark.parametrize("which", ["c", "c:", ":3", "c:x", "c:-1", "c:9" + "9" * 30, "nobody:3", "c:2", "c:99"])
