@@ -66,7 +66,8 @@ class _Wish:
     said).
 
     ``older`` are further commits of our chain that we named. ``forked``: the parent's head is not on our chain, so a
-    batch must come. ``aside``: the parent's chain left ours at one of those that we named.
+    batch must come, or all of it was put aside before. ``aside``: the parent's chain left ours at one of those that we
+    named.
     """
 
     have: Head
@@ -397,7 +398,12 @@ class ChildSession:
             if wish is None or message.relayed:
                 return self._finish("out_of_turn", "the parent offers an origin that nobody wanted")
             wish.offered = head
-            if head.seq < wish.have.seq and head in wish.older and not wish.forked:
+            if head not in wish.older:
+                continue
+            if wish.forked:  # all that the parent has was put aside in a session that ended before: no batch will come
+                wish.have, wish.begun, wish.aside = head, True, True
+                actions.append(Switch(head))
+            elif head.seq < wish.have.seq:
                 actions.append(Switch(head))  # the parent has less than we do, of what comes from above
         return actions + self._pump(self._received_ms)
 

@@ -386,12 +386,16 @@ class Pair:
         return session.taken(action.batch, self.now_ms)
 
     def _older(self, which: OriginId) -> tuple[Head, ...]:
-        """Every commit of the child's chain, the newest first."""
+        """Every commit of the child's chain, the newest first; before them, how far the parent's history was put aside."""
         log = self.child.log
+        start, spooled = self.child.spool.get(which, (0, []))
+        aside = Seq(start + len(spooled))
+        value = self.parent.log.hash_at(which, aside)
+        first = (Head(which, aside, value),) if spooled and value is not None else ()
         found = [
             Head(which, Seq(seq), value) for seq in range(log.head(which).seq) if (value := log.hash_at(which, seq))
         ]
-        return tuple(reversed(found))
+        return (*first, *reversed(found))
 
     def _switch(self, trunk: Head) -> Head:
         """The parent's words, and behind them those that only the child had, if it writes the origin."""

@@ -190,3 +190,14 @@ def test_heads_come_to_the_parent_once_for_each_announcement() -> None:
     pair.settle()
     announced = [entry for entry in pair.journal if entry.side == "parent" and isinstance(entry.taken, Heads)]
     assert len(announced) == 2
+
+
+def test_a_parents_history_that_was_put_aside_before_a_cut_takes_the_place_of_ours_though_no_batch_comes() -> None:
+    pair = Pair()
+    pair.record(A, ["a1", "a2", "x3", "x4"])
+    pair.parent.log.append(A, ["a1", "a2", "a3"])
+    pair.child.spool[A] = (2, ["a3"])
+    pair.drain()
+    assert pair.child_closed is not None and pair.child_closed.clean
+    assert pair.parent.log == pair.child.log
+    assert pair.child.log.words(A)[:3] == ["a1", "a2", "a3"] and len(pair.child.log.words(A)) == 5
