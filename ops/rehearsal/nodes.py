@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from ops.config import NodeConfig, save_config
 _CLOCK: Final = SystemClock()
 START_SECONDS_MAX: Final = 60.0
 STOP_SECONDS_MAX: Final = 20.0
+_PORTS: Final = range(15_000, 32_000)
 READY_NAME: Final = "ready"
 COMMAND: Final = [sys.executable, "-m", "ops.cli.main", "run"]
 
@@ -62,6 +64,7 @@ class NodeProcess:
             if not self.running:
                 break
             time.sleep(0.02)
+        self.stop()  # nobody waits for one that serves too late
         raise PeerUnavailable(
             f"Node {self.config.node_id} did not start.",
             hint=f"Its last words are in {self.config.folder / 'node.log'}",
@@ -95,7 +98,11 @@ class NodeProcess:
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of the loopback that nobody listens on now, below those that the system gives to outgoing connections: one
+    of these could take it before its node does.
+    """
+    while True:
+        port = _PORTS.start + secrets.randbelow(len(_PORTS))
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

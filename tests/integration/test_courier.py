@@ -27,6 +27,11 @@ class Trees:
         self.stick = folder / "stick"
         self.root, self.d, self.near, self.far = (folder / name for name in ("root", "d", "near", "far"))
         self.running: dict[Path, NodeProcess] = {}
+        self.district_address = ""
+
+    def found(self) -> None:
+        """Make the nodes, start those that listen, and enrol all of them."""
+        folder = self.folder
         root_port, district_port = free_port(), free_port()
         ok("init", self.root, "--node-id", "root", "--tier", "province", "--listen", f"127.0.0.1:{root_port}")
         ok("ca", "init", self.root)
@@ -119,6 +124,7 @@ def status(place: Path) -> dict[str, Any]:
 def trees(tmp_path: Path) -> Iterator[Trees]:
     made = Trees(tmp_path)
     try:
+        made.found()
         yield made
     finally:
         made.close()
