@@ -205,7 +205,7 @@ class ParentEndpoint:
         self._perform(self.session.tick(self._now()))
 
     def _look_for_mail(self) -> None:
-        if self.closed is None and self._mail.next() is not None:
+        if self.closed is None and self._mail.waits:
             self._perform(self.session.mail_waits())
 
     def check_place(self) -> None:
@@ -344,7 +344,7 @@ class ParentEndpoint:
             if self.closed is not None:
                 return []
             self._hub.sessions[self.peer.node_id] = self
-            if self._mail.next() is not None:  # a session that only drains may be over before the next look
+            if self._mail.waits:  # a session that only drains may be over before the next look
                 self.session.mail_waits()
         return self.session.looked_up(self._look_up(action), self._now())
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import apsw
 import sqlalchemy as sa
@@ -20,11 +19,10 @@ from node.ids import GENESIS_HASH, Hash, NodeId, OriginId, Seq
 from node.protocol.messages import BatchHeader
 from node.quarantine import held_commits, left_log
 from node.replay import WHOLE_ORIGIN, Replay, RowKey, excerpt, inspect, store_quarantine, triggers_off
-from node.schema import batch_signature, quarantine, side_commit, spooled_commit, sql
+from node.schema import COMMIT_FIELDS, batch_signature, quarantine, side_commit, spooled_commit, sql
 
-_FIELDS = ("origin", "seq", "schema_version", "recorded_at", "author", "kind", "tag", "changeset", "hash")
 _SELECT_SPOOLED = sql(
-    sa.select(*(spooled_commit.c[name] for name in _FIELDS))
+    sa.select(*(spooled_commit.c[name] for name in COMMIT_FIELDS))
     .where(spooled_commit.c.origin == sa.bindparam("which"))
     .order_by(spooled_commit.c.seq)
 )
@@ -40,15 +38,13 @@ _SELECT_SPOOLED_SIGNATURES = sql(
     )
 )
 _INSERT_SPOOLED = (
-    "INSERT INTO spooled_commit (origin, seq, schema_version, recorded_at, author, kind, tag, changeset, hash) "
-    "VALUES (?,?,?,?,?,?,?,?,?)"
+    f"INSERT INTO spooled_commit ({', '.join(COMMIT_FIELDS)}) VALUES ({', '.join('?' * len(COMMIT_FIELDS))})"
 )
 _SIGN_SPOOLED = "UPDATE spooled_commit SET signer = ?, signature = ? WHERE origin = ? AND seq = ?"
 _CLEAR_SPOOL = sql(sa.delete(spooled_commit).where(spooled_commit.c.origin == sa.bindparam("which")))
 _INSERT_SIDE = (
-    "INSERT INTO side_commit "
-    "(origin, hash, seq, schema_version, recorded_at, author, kind, tag, changeset, healing) "
-    "VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
+    f"INSERT INTO side_commit ({', '.join(COMMIT_FIELDS)}, healing) "
+    f"VALUES ({', '.join('?' * len(COMMIT_FIELDS))}, ?) ON CONFLICT DO NOTHING"
 )
 _SELECT_SIDE = sql(
     sa.select(side_commit.c.hash).where(
@@ -75,7 +71,6 @@ _SELECT_HELD = sql(
     .where(quarantine.c.origin == sa.bindparam("which"))
     .distinct()
 )
-_PAGE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +134,7 @@ def spool(connection: apsw.Connection, header: BatchHeader, commits: Sequence[Co
 
 
 def _row(commit: Commit) -> tuple[object, ...]:
-    return tuple(getattr(commit, name) for name in _FIELDS)
+    return tuple(getattr(commit, name) for name in COMMIT_FIELDS)
 
 
 def clear_spool(connection: apsw.Connection, origin: OriginId) -> None:
@@ -238,13 +233,7 @@ def change_over(connection: apsw.Connection, fork: Fork, healing: int, now_ms: i
 
 def keep_aside(connection: apsw.Connection, side: Sequence[Commit], healing: int) -> None:
     """Keep commits that are not on the trunk."""
-    connection.executemany(
-        _INSERT_SIDE,
-        (
-            (c.origin, c.hash, c.seq, c.schema_version, c.recorded_at, c.author, c.kind, c.tag, c.changeset, healing)
-            for c in side
-        ),
-    )
+    connection.executemany(_INSERT_SIDE, ((*_row(commit), healing) for commit in side))
 
 
 def is_aside(connection: apsw.Connection, commit: Head) -> bool:

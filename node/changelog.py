@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from node.chain import Commit, Head
 from node.ids import GENESIS_HASH, Hash, OriginId, Seq
-from node.schema import change_log, origin_head, sql
+from node.schema import COMMIT_FIELDS, change_log, origin_head, sql
 
 _SELECT_HEAD = sql(
     sa.select(origin_head.c.seq, origin_head.c.hash).where(origin_head.c.origin == sa.bindparam("origin"))
@@ -22,12 +22,8 @@ _SELECT_HASH = sql(
         change_log.c.origin == sa.bindparam("origin"), change_log.c.seq == sa.bindparam("seq")
     )
 )
-_COMMIT_COLUMNS = [
-    change_log.c[name]
-    for name in ("origin", "seq", "schema_version", "recorded_at", "author", "kind", "tag", "changeset", "hash")
-]
 _SELECT_COMMITS = sql(
-    sa.select(*_COMMIT_COLUMNS)
+    sa.select(*(change_log.c[name] for name in COMMIT_FIELDS))
     .where(change_log.c.origin == sa.bindparam("origin"), change_log.c.seq > sa.bindparam("after"))
     .order_by(change_log.c.seq)
     .limit(sa.bindparam("count"))

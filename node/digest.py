@@ -17,7 +17,7 @@ import apsw
 import sqlalchemy as sa
 
 from node.ids import Hash, OriginId, RowId
-from node.schema import CAPTURED_TABLES, REGISTER_TABLES, sql
+from node.schema import CAPTURED_TABLES, COLUMN_DEFAULTS, REGISTER_TABLES, sql
 
 BUCKET_BYTES: Final = 3  # id bytes that name a bucket: 2**24 ms = 4.7 hours of record making
 _ROWS_A_READ: Final = 1_000
@@ -89,19 +89,8 @@ def digest_rows(
     return OriginDigest(Hash(total.digest()), rows, tuple(buckets))
 
 
-def _default(column: sa.Column[object]) -> Value:
-    if column.nullable:
-        return None
-    if column.server_default is None:
-        return b""
-    if isinstance(column.type, sa.Text):
-        return ""
-    return b"" if isinstance(column.type, sa.LargeBinary) else 0
-
-
 _COLUMNS: Final = {table.name: tuple(column.name for column in table.columns) for table in CAPTURED_TABLES}
 _NAMES: Final = {table: tuple(name.encode() for name in names) for table, names in _COLUMNS.items()}
-_DEFAULTS: Final = {table.name: tuple(_default(column) for column in table.columns) for table in CAPTURED_TABLES}
 _SELECTS: Final = {
     table.name: sql(sa.select(*table.columns).where(table.c.origin == sa.bindparam("origin")).order_by(table.c.id))
     for table in CAPTURED_TABLES
@@ -115,7 +104,7 @@ def origin_digest(
     """Digest of one origin's rows in a store. Run it inside one snapshot of the store."""
     return digest_rows(
         (
-            (table, _NAMES[table], _DEFAULTS[table], connection.execute(_SELECTS[table], {"origin": origin}))
+            (table, _NAMES[table], COLUMN_DEFAULTS[table], connection.execute(_SELECTS[table], {"origin": origin}))
             for table in _COLUMNS
         ),
         counted=_COUNTED,

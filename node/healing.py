@@ -27,7 +27,7 @@ from node.protocol.messages import BatchHeader, Letter
 from node.redoing import Finding, Redoing, inserted_rows, typed_twice
 from node.reference import Reference
 from node.replay import Replay, RowKey, store_quarantine
-from node.schema import healing, healing_finding, side_commit, sql
+from node.schema import healing, healing_finding, sql
 from node.store import Store
 from node.wire import decode_side_batch, encode_side_batch
 
@@ -72,7 +72,6 @@ _SELECT_FINDINGS = sql(
     .where(healing_finding.c.healing == sa.bindparam("which"))
     .order_by(healing_finding.c.number)
 )
-assert side_commit.name == "side_commit"
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ STREAMS_MAX: Final = 4_000  # concurrent children of one parent
 
 HEALING_HOLD_MS: Final = 60_000  # writing waits while an origin is healed; set anew with every batch
 
-LETTER_PATIENCE_MS: Final = 7 * 86_400_000  # a branch waits this long for the one that it goes on from
+LETTER_PATIENCE_MS: Final = 7 * DAY_MS  # a branch waits this long for the one that it goes on from
 
 # --- rows that a parent takes from their holder -----------------------------------------------------------------------
 ROWS_PER_LETTER_MAX: Final = 500  # rows asked for, or given, in one letter

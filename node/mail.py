@@ -163,17 +163,29 @@ class MailLink:
         self._came: dict[LetterId, Head | None] = {}
         self._out: dict[LetterId, int] = {}
 
+    @property
+    def waits(self) -> bool:
+        """Whether there is a letter whose way leads over this link; cheap, for it is asked at every turn."""
+        return self._oldest() is not None
+
     def next(self) -> Letter | None:
         """The oldest letter whose way leads over this link."""
+        found = self._oldest()
+        if found is None:
+            return None
+        which, self._out[which] = found
+        return self._mail.get(which)[0]
+
+    def _oldest(self) -> tuple[LetterId, int] | None:
         here = self._reference.head()
         with self._store.database.snapshot() as connection:
             for origin in [OriginId(row[0]) for row in connection.execute(_SELECT_ADDRESSES)]:
                 if self._mail.way(origin) != self._hop:
                     continue
-                for which, comings in connection.execute(_SELECT_IDS, {"which": origin}):
-                    if which not in self._came or self._came[LetterId(which)] != here:
-                        self._out[LetterId(which)] = comings
-                        return self._mail.get(LetterId(which))[0]
+                for row in connection.execute(_SELECT_IDS, {"which": origin}):
+                    which = LetterId(row[0])
+                    if which not in self._came or self._came[which] != here:
+                        return which, int(row[1])
         return None
 
     def take(self, item: Letter) -> None:

@@ -17,25 +17,24 @@ import sqlalchemy as sa
 from node import changelog
 from node.chain import Commit
 from node.ids import OriginId, RowId, Seq
-from node.replay import WHOLE_ORIGIN, RowKey, triggers_off, try_to_apply
-from node.schema import CAPTURED_TABLES, COLUMN_NAMES, quarantine, quarantine_end, row_wanted, sql
+from node.replay import WHOLE_ORIGIN, RowKey, Value, current_row, triggers_off, try_to_apply
+from node.schema import COLUMN_NAMES, quarantine, quarantine_end, row_wanted, sql
 
 BEHIND: Final = "behind_quarantine"
 How = Literal["retry", "replaced", "left_log"]
 HOWS: Final[tuple[How, ...]] = ("retry", "replaced", "left_log")
-Value = str | bytes | int | float | None
 
-_SELECT_HELD = sql(
-    sa.select(
-        quarantine.c.origin,
-        quarantine.c.seq,
-        quarantine.c.reason,
-        quarantine.c.detail,
-        quarantine.c.quarantined_at,
-        quarantine.c.table_name,
-        quarantine.c.row_id,
-    ).order_by(quarantine.c.origin, quarantine.c.seq, quarantine.c.table_name, quarantine.c.row_id)
-)
+_HELD = sa.select(
+    quarantine.c.origin,
+    quarantine.c.seq,
+    quarantine.c.reason,
+    quarantine.c.detail,
+    quarantine.c.quarantined_at,
+    quarantine.c.table_name,
+    quarantine.c.row_id,
+).order_by(quarantine.c.origin, quarantine.c.seq, quarantine.c.table_name, quarantine.c.row_id)
+_SELECT_HELD = sql(_HELD)
+_SELECT_HELD_OF = sql(_HELD.where(quarantine.c.origin == sa.bindparam("which")))
 _SELECT_ENDED = sql(
     sa.select(
         *(
@@ -72,12 +71,6 @@ _INSERT_END = (
 _SELECT_NAMING = (
     "SELECT changeset FROM change_log WHERE origin = :which AND instr(changeset, :row_id) ORDER BY seq LIMIT 100"
 )
-_SELECT_ROW: Final = {
-    table.name: sql(
-        sa.select(*table.columns).where(table.c.origin == sa.bindparam("which"), table.c.id == sa.bindparam("row_id"))
-    )
-    for table in CAPTURED_TABLES
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +165,11 @@ class Difference:
 def held_commits(connection: apsw.Connection, origin: OriginId | None = None) -> tuple[Held, ...]:
     """All that is held back, in the order of the logs; of one origin or of all."""
     found: dict[tuple[OriginId, Seq], tuple[str, str, int, list[RowKey]]] = {}
-    for row in connection.execute(_SELECT_HELD):
+    rows = connection.execute(*((_SELECT_HELD,) if origin is None else (_SELECT_HELD_OF, {"which": origin})))
+    for row in rows:
         of, seq = OriginId(cast("bytes", row[0])), Seq(cast("int", row[1]))
-        if origin is None or of == origin:
-            entry = found.setdefault((of, seq), (str(row[2]), str(row[3]), cast("int", row[4]), []))
-            entry[3].append((str(row[5]), RowId(cast("bytes", row[6]))))
+        entry = found.setdefault((of, seq), (str(row[2]), str(row[3]), cast("int", row[4]), []))
+        entry[3].append((str(row[5]), RowId(cast("bytes", row[6]))))
     return tuple(
         Held(of, seq, reason, detail, at, tuple(keys)) for (of, seq), (reason, detail, at, keys) in found.items()
     )
@@ -244,13 +237,6 @@ def wanted(connection: apsw.Connection, origin: OriginId) -> dict[RowKey, tuple[
 def commit_of(connection: apsw.Connection, origin: OriginId, seq: Seq) -> Commit:
     """A commit that is in the log."""
     return next(iter(changelog.read_commits(connection, origin, Seq(seq - 1), count=1)))
-
-
-def current_row(connection: apsw.Connection, origin: OriginId, key: RowKey) -> tuple[Value, ...] | None:
-    """A row as it stands here."""
-    table, row_id = key
-    row = connection.execute(_SELECT_ROW[table], {"which": origin, "row_id": row_id}).fetchone()
-    return None if row is None else cast("tuple[Value, ...]", tuple(row))
 
 
 def first_version(connection: apsw.Connection, origin: OriginId, key: RowKey) -> dict[str, Value] | None:

@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from typing import Final, Literal, cast
 
 import apsw
-import sqlalchemy as sa
 
 from conflict.text import folded
 from node.chain import Commit
 from node.ids import OriginId, RowId
-from node.replay import inspect
-from node.schema import CAPTURED_TABLES, COLUMN_NAMES, INSERT_ONLY_TABLES, event, sql
+from node.replay import Row, Value, current_row, inspect
+from node.schema import COLUMN_DEFAULTS, COLUMN_NAMES, INSERT_ONLY_TABLES, event
 
-Value = str | bytes | int | float | None
 _NO_ROW: Final = RowId(b"")
 FindingKind = Literal["lost_value", "typed_twice", "not_done_again"]
 
@@ -37,30 +35,9 @@ class Finding:
     other_row_id: RowId = _NO_ROW
 
 
-_SELECT_ROW: Final = {
-    table.name: sql(
-        sa.select(*table.columns).where(
-            table.c.origin == sa.bindparam("which_origin"), table.c.id == sa.bindparam("which_id")
-        )
-    )
-    for table in CAPTURED_TABLES
-}
 _INSERT_ROW: Final = {
     name: f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
     for name, columns in COLUMN_NAMES.items()
-}
-_COLUMN_DEFAULTS: Final[dict[str, tuple[Value, ...]]] = {
-    table.name: tuple(
-        None
-        if column.nullable
-        else b""
-        if isinstance(column.type, sa.LargeBinary)
-        else ""
-        if isinstance(column.type, sa.Text)
-        else 0
-        for column in table.columns
-    )
-    for table in CAPTURED_TABLES
 }
 
 
@@ -97,14 +74,13 @@ class Redoing:
             else:
                 self._update(change)
 
-    def _row(self, table: str, origin: Value, row_id: Value) -> tuple[Value, ...] | None:
-        found = self._connection.execute(_SELECT_ROW[table], {"which_origin": origin, "which_id": row_id}).fetchone()
-        return None if found is None else cast("tuple[Value, ...]", tuple(found))
+    def _row(self, table: str, origin: Value, row_id: Value) -> Row | None:
+        return current_row(self._connection, OriginId(cast("bytes", origin)), (table, RowId(cast("bytes", row_id))))
 
     def _insert(self, change: apsw.TableChange) -> None:
         table = change.name
         new = cast("tuple[Value, ...]", change.new)
-        new = (*new, *_COLUMN_DEFAULTS[table][len(new) :])
+        new = (*new, *COLUMN_DEFAULTS[table][len(new) :])
         there = self._row(table, new[0], new[1])
         if there is None:
             self._connection.execute(_INSERT_ROW[table], new)
@@ -183,7 +159,7 @@ def typed_twice(
         for table, row_id in rows:
             if table != event.name:
                 continue
-            row = connection.execute(_SELECT_ROW[table], {"which_origin": origin, "which_id": row_id}).fetchone()
+            row = current_row(connection, origin, (table, row_id))
             if row is None or row[_EVENT["kind"]] not in _TWICE:
                 continue
             kind, name = str(row[_EVENT["kind"]]), folded(str(row[_EVENT["full_name"]]))

@@ -16,13 +16,16 @@ from dataclasses import dataclass, field
 from typing import Final, TypeGuard, cast
 
 import apsw
+import sqlalchemy as sa
 
 from node import limits
 from node.chain import Commit
 from node.ids import ID_BYTES, OriginId, RowId
-from node.schema import COLUMN_COUNTS, INSERT_ONLY_TABLES, REGISTER_TABLES, SCHEMA_VERSION
+from node.schema import CAPTURED_TABLES, COLUMN_COUNTS, INSERT_ONLY_TABLES, REGISTER_TABLES, SCHEMA_VERSION, sql
 
 RowKey = tuple[str, RowId]
+Value = str | bytes | int | float | None
+Row = tuple[Value, ...]
 WHOLE_ORIGIN: Final[RowKey] = ("", RowId(b""))
 
 
@@ -281,6 +284,13 @@ def _apply(connection: apsw.Connection, changeset: bytes, rows: int) -> None:
             raise _NotApplied("malformed", "the changeset cannot be read") from error
 
 
+def current_row(connection: apsw.Connection, origin: OriginId, key: RowKey) -> Row | None:
+    """A row as it stands here."""
+    table, row_id = key
+    row = connection.execute(_SELECT_ROW[table], {"which": origin, "row_id": row_id}).fetchone()
+    return None if row is None else cast("Row", tuple(row))
+
+
 def excerpt(changeset: bytes, only: Collection[RowKey]) -> tuple[bytes, int]:
     """The changes of some rows out of a changeset that can be read, and how many they are."""
     builder = apsw.ChangesetBuilder()  # type: ignore[no-untyped-call]
@@ -314,6 +324,12 @@ def try_to_apply(
     return None
 
 
+_SELECT_ROW: Final = {
+    table.name: sql(
+        sa.select(*table.columns).where(table.c.origin == sa.bindparam("which"), table.c.id == sa.bindparam("row_id"))
+    )
+    for table in CAPTURED_TABLES
+}
 _BULK_BYTES_MIN: Final = 2_048  # a commit of fewer bytes has few rows
 _INSERT_HEADER: Final = bytes((apsw.SQLITE_INSERT, 0))  # opcode, not indirect (sqlite.org, the changeset format)
 _BLOB_ID: Final = bytes((4, ID_BYTES))  # a blob of 16 bytes

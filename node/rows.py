@@ -24,7 +24,7 @@ from node.ids import NodeId, OriginId, id_text
 from node.mail import READ, Mail, Reading, compose
 from node.protocol.messages import Letter
 from node.reference import REVOKED, Reference
-from node.replay import Quarantined, RowKey, inspect, store_quarantine, triggers_off, try_to_apply
+from node.replay import Quarantined, RowKey, current_row, inspect, store_quarantine, triggers_off, try_to_apply
 from node.rows_wire import (
     Answer,
     Content,
@@ -207,7 +207,7 @@ class RowDesk:
         for key in dict.fromkeys(wanted.rows):
             if key in held:
                 continue
-            values = cast("tuple[Value, ...] | None", quarantine.current_row(connection, origin, key))
+            values = cast("tuple[Value, ...] | None", current_row(connection, origin, key))
             weight = sum(len(value) if isinstance(value, str | bytes) else 8 for value in values or ())
             if part and size + weight > limits.ROWS_BYTES_TARGET:
                 yield self._signed(head, Content(wanted.asker_origin, wanted.request, digest, tuple(part)))

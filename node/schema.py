@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
@@ -215,18 +215,30 @@ meta = _local(
     sa.Column("value", sa.LargeBinary, nullable=False),
 )
 
+
+def _commit_columns(*, key: tuple[str, ...]) -> tuple[sa.Column[Any], ...]:
+    """A commit as it is stored, wherever that is; ``key`` are the columns of the primary key."""
+    kinds: tuple[tuple[str, type[sa.types.TypeEngine[Any]]], ...] = (
+        ("origin", sa.LargeBinary),
+        ("seq", sa.Integer),
+        ("schema_version", sa.Integer),
+        ("recorded_at", sa.Integer),  # Unix ms where the commit was made
+        ("author", sa.Text),
+        ("kind", sa.Text),
+        ("tag", sa.Text),  # import id, decision id
+        ("changeset", sa.LargeBinary),
+        ("hash", sa.LargeBinary),
+    )
+    return tuple(sa.Column(name, kind, primary_key=name in key, nullable=False) for name, kind in kinds)
+
+
+COMMIT_FIELDS: Final = tuple(column.name for column in _commit_columns(key=()))
+"""The fields of a ``Commit`` in order, as every table that keeps commits has them."""
+
 change_log = _local(
     "change_log",
     sa.Column("arrival", sa.Integer, primary_key=True),  # grows in the order in which commits were stored here
-    sa.Column("origin", sa.LargeBinary, nullable=False),
-    sa.Column("seq", sa.Integer, nullable=False),
-    sa.Column("schema_version", sa.Integer, nullable=False),
-    sa.Column("recorded_at", sa.Integer, nullable=False),  # Unix ms where the commit was made
-    sa.Column("author", sa.Text, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("tag", sa.Text, nullable=False),  # import id, decision id
-    sa.Column("changeset", sa.LargeBinary, nullable=False),
-    sa.Column("hash", sa.LargeBinary, nullable=False),
+    *_commit_columns(key=()),
     sa.Column("received_at", sa.Integer, nullable=False),  # Unix ms here; not part of the hash
     sa.UniqueConstraint("origin", "seq"),
     with_rowid=True,
@@ -329,30 +341,14 @@ letter = _local(
 
 spooled_commit = _local(
     "spooled_commit",  # of the parent's history of an origin, while it comes (node.branch)
-    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
-    sa.Column("seq", sa.Integer, primary_key=True, nullable=False),
-    sa.Column("schema_version", sa.Integer, nullable=False),
-    sa.Column("recorded_at", sa.Integer, nullable=False),
-    sa.Column("author", sa.Text, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("tag", sa.Text, nullable=False),
-    sa.Column("changeset", sa.LargeBinary, nullable=False),
-    sa.Column("hash", sa.LargeBinary, nullable=False),
+    *_commit_columns(key=("origin", "seq")),
     _text("signer"),  # of a batch that ends here; '' : none does
     _blob("signature"),
 )
 
 side_commit = _local(
     "side_commit",  # commits that are not on the trunk: kept for ever, done again by the holder (node.branch)
-    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
-    sa.Column("hash", sa.LargeBinary, primary_key=True, nullable=False),
-    sa.Column("seq", sa.Integer, nullable=False),
-    sa.Column("schema_version", sa.Integer, nullable=False),
-    sa.Column("recorded_at", sa.Integer, nullable=False),
-    sa.Column("author", sa.Text, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("tag", sa.Text, nullable=False),
-    sa.Column("changeset", sa.LargeBinary, nullable=False),
+    *_commit_columns(key=("origin", "hash")),
     sa.Column("healing", sa.Integer, nullable=False),  # which healing put it aside
     _integer("redone_seq"),  # the holder's commit that did it again; 0: none, or nothing was left to do
 )
@@ -405,6 +401,20 @@ INSERT_ONLY_TABLES: Final = frozenset({"event", "holding"})
 CAPTURED_NAMES: Final = tuple(table.name for table in CAPTURED_TABLES)
 COLUMN_NAMES: Final = {table.name: tuple(column.name for column in table.columns) for table in CAPTURED_TABLES}
 COLUMN_COUNTS: Final = {table.name: len(table.columns) for table in CAPTURED_TABLES}
+
+
+def _default(column: sa.Column[object]) -> str | bytes | int | None:
+    if column.nullable:
+        return None
+    if column.server_default is None:
+        return b""
+    if isinstance(column.type, sa.Text):
+        return ""
+    return b"" if isinstance(column.type, sa.LargeBinary) else 0
+
+
+COLUMN_DEFAULTS: Final = {table.name: tuple(_default(column) for column in table.columns) for table in CAPTURED_TABLES}
+"""What a row has where nothing was said; b'' for a column that always has to be given."""
 
 _DIALECT = sqlite.dialect(paramstyle="named")
 

@@ -160,7 +160,7 @@ class ChildEndpoint:
         actions: list[ChildAction] = []
         if not self._healing and self._letters.read():
             actions += self.session.advanced(*self._heads(), self._now())
-        if self._mail_link.next() is not None:
+        if self._mail_link.waits:
             actions += self.session.mail_waits(self._now())
         return actions
 

@@ -7,8 +7,8 @@ from typing import Final
 import apsw
 
 from node.ids import ID_BYTES, OriginId, id_text
-from node.quarantine import Difference, Value, current_row, first_version
-from node.replay import WHOLE_ORIGIN, RowKey
+from node.quarantine import Difference, first_version
+from node.replay import WHOLE_ORIGIN, RowKey, Value, current_row
 from node.schema import COLUMN_NAMES
 from ops.i18n import N_, _
 
