@@ -43,6 +43,8 @@ CALLS: Final[dict[str, dict[Role, Scope]]] = {
     "quarantine show": _LOOK,
     "quarantine retry": _MEND,
     "quarantine replace": _MEND,
+    "verify": _LOOK,
+    "verify --repair": _MEND,
     "record": _WRITE,
     "record ruling": {"reviewer": "own", "authority": "own"},
     "import": _WRITE,

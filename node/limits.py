@@ -42,6 +42,7 @@ WINDOW_BYTES_MAX: Final = 2 * BATCH_BYTES_MAX
 HEADS_PER_FRAME_MAX: Final = 2_000  # heads (56 bytes each) in one Hello or Welcome frame; more go into further frames
 OLDER_MAX: Final = 64  # heads in a Want, in steps that double: enough for any chain
 LETTER_BYTES_MAX: Final = BATCH_WIRE_BYTES_MAX + 64 * KIB  # a letter may hold a batch of a branch
+STATES_PER_FRAME_MAX: Final = 150  # holders' statements (up to 1.4 KB each) in one frame
 HEADS_MAX: Final = 100_000  # origins in one session: nine times the communes of the country
 WANTS_MAX: Final = 20_000  # origins that one child is given from above; a restored hub wants all that it relays
 TEXT_FIELD_BYTES_MAX: Final = 1 * KIB  # a name or a reason in a message
@@ -55,6 +56,7 @@ HEARTBEAT_INTERVAL_MS: Final = 15_000  # an idle side says that it lives
 BUSY_HEARTBEAT_INTERVAL_MS: Final = 3_000  # a parent that is applying says so well before ACK_TIMEOUT_MS
 PROBE_TIMEOUT_MS: Final = 4_000  # an older session of the same node that does not answer within this gives way
 TICKET_INTERVAL_MS: Final = 60_000  # a following child asks for a new ticket at most this often: each costs two syncs
+VERIFY_AGAIN_MS: Final = 86_400_000  # rows that were equal are compared anew after this: the scrub for bit rot, too
 FRAMES_PER_SECOND_MAX: Final = 2_000  # from one peer; above it the stream is closed
 
 # --- identity ---------------------------------------------------------------------------------------------------------

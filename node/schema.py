@@ -382,6 +382,31 @@ healing_finding = _local(
     _blob("other_row_id"),  # typed twice: the row of the other branch
 )
 
+origin_state = _local(
+    "origin_state",  # the newest word of the holder on how its rows stand (node.verification); relayed as it is
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("stated_at", sa.Integer, nullable=False),  # Unix ms at the holder
+    sa.Column("signer", sa.Text, nullable=False),
+    sa.Column("signature", sa.LargeBinary, nullable=False),
+)
+
+verification = _local(
+    "verification",  # the last comparison of a copy with its holder's word
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("peer", sa.Text, primary_key=True, nullable=False),  # '' by this node; else the parent that has told us
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),  # what the holder says
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("checked_at", sa.Integer, nullable=False),
+    _integer("equal_at"),  # Unix ms; 0: never
+    _integer("repaired_rows"),
+)
+
 alarm = _local(
     "alarm",
     sa.Column("id", sa.Integer, primary_key=True),
@@ -455,6 +480,11 @@ def create_statements() -> tuple[str, ...]:
     for table in CAPTURED_TABLES:
         statements.extend(guard_statements(table.name))
     return tuple(statements)
+
+
+def captured_statements() -> tuple[str, ...]:
+    """The DDL of the captured tables alone, without indexes and guards: for rows that are rebuilt in memory."""
+    return tuple(str(CreateTable(table).compile(dialect=_DIALECT)) for table in CAPTURED_TABLES)
 
 
 def _index_name(index: sa.Index) -> str:

@@ -19,6 +19,7 @@ from node.mail import Mail
 from node.outgoing import next_batch
 from node.protocol.actions import (
     Alarm,
+    Attest,
     ChildAction,
     Close,
     ForgetLetter,
@@ -26,6 +27,7 @@ from node.protocol.actions import (
     Heal,
     KeepAcknowledged,
     KeepTicket,
+    KeepVerified,
     Load,
     LoadLetter,
     Locate,
@@ -49,6 +51,7 @@ from node.reference import Reference
 from node.rows import RowDesk
 from node.schema import SCHEMA_VERSION
 from node.store import Store
+from node.verification import Verifier
 from node.wire import decode_response, encode_request
 
 _UPSERT_ACKNOWLEDGED = (
@@ -81,6 +84,7 @@ class ChildEndpoint:
         self._mail = Mail(store, self._reference)
         self._mail_link = self._mail.link(None)
         self._healer = Healer(store, self._reference, key)
+        self._verifier = Verifier(store, self._reference, key)
         self._letters = LetterReader(store, self._mail, self._healer, RowDesk(store, self._mail, key))
         self._healing: dict[OriginId, Head] = {}
         self.session = ChildSession(follow=follow)
@@ -227,6 +231,11 @@ class ChildEndpoint:
                         queue.extend(self.session.advanced(*self._heads(), self._now()))
                 case KeepAcknowledged():
                     self._to_keep.append(action)
+                case Attest():
+                    queue.extend(self.session.attested(self._verifier.attest(), self._now()))
+                case KeepVerified():
+                    assert self.session.parent is not None
+                    self._verifier.heard(self.session.parent.node_id, action.head, action.outcome)
                 case KeepTicket():
                     with self._store.database.transaction() as connection:
                         tickets.keep(

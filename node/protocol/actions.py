@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from node.chain import Head
 from node.ids import LetterId, OriginId
-from node.protocol.messages import BatchHeader, BatchNumber, Hello, Letter, Message
+from node.protocol.messages import BatchHeader, BatchNumber, Hello, Letter, Message, Outcome, StateStatement
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,19 @@ class KeepAcknowledged:
     quarantined: int
     receipt_at_ms: int = 0
     receipt: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Attest:
+    """Say how the rows of each origin stand at its head; answer with ``ChildSession.attested``."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepVerified:
+    """Write down what came of the parent's comparison; where it differs, look at our own rows."""
+
+    head: Head
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +172,13 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
+class Verify:
+    """Compare our copy of an origin with what its holder says; answer with ``ParentSession.verified``."""
+
+    statement: StateStatement
+
+
+@dataclass(frozen=True, slots=True)
 class MintTicket:
     """Mint and store a ticket beside the one the child presented; answer with ``ParentSession.minted``."""
 
@@ -195,6 +215,8 @@ ChildAction = (
     | Locate
     | Load
     | KeepAcknowledged
+    | Attest
+    | KeepVerified
     | KeepTicket
     | TakeDown
     | Switch
@@ -203,4 +225,6 @@ ChildAction = (
     | Release
     | MailAction
 )
-ParentAction = Send | Close | Alarm | LookUp | Apply | MintTicket | ConfirmTicket | Offer | LoadDown | MailAction
+ParentAction = (
+    Send | Close | Alarm | LookUp | Apply | Verify | MintTicket | ConfirmTicket | Offer | LoadDown | MailAction
+)

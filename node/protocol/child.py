@@ -16,6 +16,7 @@ from node.errors import FrameRefused
 from node.ids import Hash, OriginId
 from node.protocol.actions import (
     Alarm,
+    Attest,
     ChildAction,
     Close,
     ForgetLetter,
@@ -23,6 +24,7 @@ from node.protocol.actions import (
     Heal,
     KeepAcknowledged,
     KeepTicket,
+    KeepVerified,
     Load,
     LoadLetter,
     Locate,
@@ -48,9 +50,12 @@ from node.protocol.messages import (
     MailStored,
     ParentMessage,
     Refuse,
+    States,
+    StateStatement,
     Taken,
     Ticket,
     TicketStored,
+    Verified,
     Want,
     Welcome,
 )
@@ -145,6 +150,8 @@ class ChildSession:
                 return self._acknowledged(message, now_ms)
             case Refuse():
                 return self._refused(message, now_ms)
+            case Verified():
+                return [KeepVerified(message.head, message.outcome)]
             case Ticket():
                 return self._ticket(message)
             case BatchFrame():
@@ -299,6 +306,15 @@ class ChildSession:
             self._sent_ms = now_ms
             actions.append(Send(Heartbeat()))
         return actions
+
+    def attested(self, states: Sequence[StateStatement], now_ms: int) -> list[ChildAction]:
+        """The answer to ``Attest``: what the parent compares its copies with, before it mints a ticket."""
+        if self.state is not ChildState.STREAMING:
+            return []
+        self._sent_ms = now_ms
+        size = limits.STATES_PER_FRAME_MAX
+        parts = [States(tuple(states[i : i + size])) for i in range(0, len(states), size)]
+        return [*(Send(part) for part in parts), Send(Drained())]
 
     def mail_waits(self, now_ms: int) -> list[ChildAction]:
         """The shell has letters for the parent, or may have."""
@@ -517,8 +533,7 @@ class ChildSession:
         self._drained_ms = now_ms
         self._drained_waiting = True
         self._work_since_drained = False
-        self._sent_ms = now_ms
-        return [Send(Drained())]
+        return [Attest()]
 
     def _finish(self, code: str, detail: str) -> list[ChildAction]:
         """Tell the parent why, and close without waiting for it."""

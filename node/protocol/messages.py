@@ -15,6 +15,10 @@ PROTOCOL_VERSION_MAX: Final = 1
 
 BatchNumber = NewType("BatchNumber", int)  # 1, 2, 3 ... in one session
 TicketVerdict = Literal["none_yet", "current", "previous", "stale"]
+Outcome = Literal["equal", "repaired", "differs", "held_back", "elsewhere", "refused"]
+"""What came of comparing a copy with its holder's statement: the rows are equal; they were not and are now; they are
+not; some are held back; the copy stands at another commit; the statement is not the holder's.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,37 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True)
+class StateStatement:
+    """The holder of an origin: "at this commit of mine, the rows have this digest" (``node.digest``). ``rows`` counts
+    those of the register. Relays pass it on as it is.
+    """
+
+    head: Head
+    digest: Hash
+    rows: int
+    stated_at_ms: int
+    signer: NodeId
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """What the holders say of the origins that the child has brought. Comes before Drained, in as many pieces as it
+    takes.
+    """
+
+    states: tuple[StateStatement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The parent has compared its copy at ``head`` with what the holder said; one for each statement."""
+
+    head: Head
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
 class Drained:
     """The child has sent everything it has, and all of it is acknowledged."""
 
@@ -192,10 +227,11 @@ class Finish:
     detail: str
 
 
+MailMessage = MailFrame | MailStored
 ChildMessage = (
-    Hello | Heads | BatchFrame | Drained | TicketStored | Heartbeat | Want | Taken | MailFrame | MailStored | Finish
+    Hello | Heads | BatchFrame | States | Drained | TicketStored | Heartbeat | Want | Taken | MailMessage | Finish
 )
 ParentMessage = (
-    Welcome | Heads | Acknowledge | Refuse | Ticket | Heartbeat | BatchFrame | MailFrame | MailStored | Finish
+    Welcome | Heads | Acknowledge | Refuse | Verified | Ticket | Heartbeat | BatchFrame | MailMessage | Finish
 )
 Message = ChildMessage | ParentMessage

@@ -26,6 +26,7 @@ from node.protocol.actions import (
     ParentAction,
     Send,
     TakeLetter,
+    Verify,
 )
 from node.protocol.assembly import Assembly
 from node.protocol.child import pieces
@@ -45,10 +46,13 @@ from node.protocol.messages import (
     Letter,
     MailFrame,
     MailStored,
+    Outcome,
     Refuse,
+    States,
     Taken,
     Ticket,
     TicketStored,
+    Verified,
     Want,
     Welcome,
 )
@@ -91,6 +95,7 @@ class ParentSession:
         self._sending = Sending()
         self._post = Post()
         self._drained_waiting = False
+        self._verifying = 0
         self._offering: set[OriginId] = set()
         self._probe = 0
         self._answer = 0
@@ -120,6 +125,8 @@ class ParentSession:
                 return self._heads(message)
             case BatchFrame():
                 return self._frame(message)
+            case States():
+                return self._states(message)
             case Drained():
                 return self._drained()
             case TicketStored():
@@ -128,10 +135,8 @@ class ParentSession:
                 return self._want(message)
             case Taken():
                 return self._taken(message)
-            case MailFrame():
+            case MailFrame() | MailStored():
                 return self._mail(message)
-            case MailStored():
-                return self._mail_stored(message)
             case Heartbeat():
                 self._answer = max(self._answer, message.answer)
                 return [Send(Heartbeat(answer=message.probe))] if message.probe else []
@@ -187,6 +192,14 @@ class ParentSession:
         self._sent_ms = now_ms
         refusal = self._refused.setdefault(header.origin, Refuse(header.origin, code, detail, None))
         return [Send(Refuse(header.origin, refusal.code, refusal.detail, batch))]
+
+    def verified(self, head: Head, outcome: Outcome, now_ms: int) -> list[ParentAction]:
+        """The answer to ``Verify``."""
+        self._verifying -= 1
+        if self.state is ParentState.CLOSED:
+            return []
+        self._sent_ms = now_ms
+        return [Send(Verified(head, outcome)), *self._ticket()]
 
     def minted(self, ticket: bytes, now_ms: int) -> list[ParentAction]:
         """The answer to ``MintTicket``."""
@@ -275,7 +288,9 @@ class ParentSession:
         if (self._sending.under_way or self._post.under_way) and unanswered > limits.ACK_TIMEOUT_MS:
             return self._finish("ack_timeout", "the child did not take what was sent")
         interval = (
-            limits.BUSY_HEARTBEAT_INTERVAL_MS if self._under_way or self._looking_up else limits.HEARTBEAT_INTERVAL_MS
+            limits.BUSY_HEARTBEAT_INTERVAL_MS
+            if self._under_way or self._looking_up or self._verifying
+            else limits.HEARTBEAT_INTERVAL_MS
         )
         if now_ms - self._sent_ms >= interval:
             self._sent_ms = now_ms
@@ -310,9 +325,11 @@ class ParentSession:
             )
         return self._pump()
 
-    def _mail(self, frame: MailFrame) -> list[ParentAction]:
+    def _mail(self, message: MailFrame | MailStored) -> list[ParentAction]:
+        if isinstance(message, MailStored):
+            return self._mail_stored(message)
         try:
-            letter = self._post.add(frame)
+            letter = self._post.add(message)
         except FrameRefused as error:
             return self._finish(error.code, error.message)
         return [] if letter is None else [TakeLetter(letter)]
@@ -408,6 +425,12 @@ class ParentSession:
         self._bytes_under_way -= header.wire_bytes
         return header
 
+    def _states(self, message: States) -> list[ParentAction]:
+        if self._drained_waiting or self._verifying + len(message.states) > limits.HEADS_MAX:
+            return self._finish("out_of_turn", "more was stated than can be compared")
+        self._verifying += len(message.states)
+        return [Verify(statement) for statement in message.states]
+
     def _drained(self) -> list[ParentAction]:
         if self._under_way:
             return self._finish("out_of_turn", "Drained came while batches were unacknowledged")
@@ -415,8 +438,8 @@ class ParentSession:
         return self._ticket()
 
     def _ticket(self) -> list[ParentAction]:
-        """The ticket ends a drained session, so letters go first."""
-        if not self._drained_waiting or not self._post.idle:
+        """The ticket ends a drained session, so letters and comparisons go first."""
+        if not self._drained_waiting or not self._post.idle or self._verifying:
             return []
         self._drained_waiting = False
         return [MintTicket()]

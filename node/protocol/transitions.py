@@ -23,9 +23,11 @@ from node.protocol.messages import (
     Message,
     ParentMessage,
     Refuse,
+    States,
     Taken,
     Ticket,
     TicketStored,
+    Verified,
     Want,
     Welcome,
 )
@@ -55,10 +57,10 @@ CHILD_TAKES: Final[dict[ChildState, frozenset[type[ParentMessage]]]] = {
     ChildState.WELCOMED: frozenset({Heads, Heartbeat, Finish}),
     ChildState.LOCATING: frozenset({Heartbeat, Finish}),
     ChildState.STREAMING: frozenset(
-        {Heads, Acknowledge, Refuse, Ticket, BatchFrame, MailFrame, MailStored, Heartbeat, Finish}
+        {Heads, Acknowledge, Refuse, Verified, Ticket, BatchFrame, MailFrame, MailStored, Heartbeat, Finish}
     ),
     ChildState.FINISHING: frozenset(
-        {Welcome, Heads, Acknowledge, Refuse, Ticket, BatchFrame, MailFrame, MailStored, Heartbeat, Finish}
+        {Welcome, Heads, Acknowledge, Refuse, Verified, Ticket, BatchFrame, MailFrame, MailStored, Heartbeat, Finish}
     ),
     ChildState.CLOSED: frozenset(),
 }
@@ -68,7 +70,7 @@ PARENT_TAKES: Final[dict[ParentState, frozenset[type[ChildMessage]]]] = {
     ParentState.GREETED: frozenset({Heads, Heartbeat, Finish}),
     ParentState.LOOKING_UP: frozenset({Heartbeat, Finish}),
     ParentState.STREAMING: frozenset(
-        {Heads, BatchFrame, Drained, TicketStored, Want, Taken, MailFrame, MailStored, Heartbeat, Finish}
+        {Heads, BatchFrame, States, Drained, TicketStored, Want, Taken, MailFrame, MailStored, Heartbeat, Finish}
     ),
     ParentState.CLOSED: frozenset(),
 }

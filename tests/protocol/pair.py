@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from node import limits
 from node.chain import Head
-from node.ids import GENESIS_HASH, Hash, OriginId, Seq
+from node.ids import GENESIS_HASH, Hash, NodeId, OriginId, Seq
 from node.protocol.actions import (
     Alarm,
     Apply,
+    Attest,
     ChildAction,
     Close,
     ConfirmTicket,
@@ -24,6 +25,7 @@ from node.protocol.actions import (
     Heal,
     KeepAcknowledged,
     KeepTicket,
+    KeepVerified,
     Load,
     LoadDown,
     LoadLetter,
@@ -37,14 +39,25 @@ from node.protocol.actions import (
     Switch,
     TakeDown,
     TakeLetter,
+    Verify,
 )
 from node.protocol.child import ChildSession
-from node.protocol.messages import BatchHeader, ChildMessage, Letter, Message, ParentMessage, Refuse, TicketVerdict
+from node.protocol.messages import (
+    BatchHeader,
+    ChildMessage,
+    Letter,
+    Message,
+    Outcome,
+    ParentMessage,
+    Refuse,
+    StateStatement,
+    TicketVerdict,
+)
 from node.protocol.parent import LookedUp, Offered, ParentSession
 from node.protocol.transitions import ChildState
 from tests.protocol.words import header, hello, letter, link, refuse, welcome
 
-CHILD_NAME = "c1"
+CHILD_NAME = NodeId("c1")
 
 
 class Log:
@@ -103,6 +116,23 @@ class Child:
         self.spool: dict[OriginId, tuple[int, list[str]]] = {}
         self.letters: list[Letter] = []
         self.got: list[Letter] = []
+        self.rotten: set[OriginId] = set()
+        self.verified: dict[OriginId, Outcome] = {}
+
+    def states(self) -> list[StateStatement]:
+        """A chain of words has its own hash for a digest, unless the rows have rotted."""
+        return [
+            StateStatement(
+                head, Hash(b"r" * 32) if head.origin in self.rotten else head.hash, head.seq, 0, CHILD_NAME, b"s"
+            )
+            for head in map(self.log.head, self.log.origins)
+            if head.seq
+        ]
+
+    def hear(self, head: Head, outcome: Outcome) -> None:
+        self.verified[head.origin] = outcome
+        if outcome == "differs":
+            self.rotten.discard(head.origin)  # its own log says how they were
 
     def heads(self) -> tuple[list[Head], list[Head]]:
         every = [self.log.head(which) for which in self.log.origins]
@@ -124,6 +154,21 @@ class Parent:
         self.alarms: list[str] = []
         self.letters: list[Letter] = []
         self.got: list[Letter] = []
+        self.rotten: set[OriginId] = set()
+
+    def compare(self, statement: StateStatement) -> Outcome:
+        """A row that is not what the log says is put right."""
+        head, which = statement.head, statement.head.origin
+        if self.log.head(which) != head:
+            return "elsewhere"
+        if self.quarantines.intersection(self.log.words(which)):
+            return "held_back"
+        if statement.digest != head.hash:
+            return "differs"
+        if which not in self.rotten:
+            return "equal"
+        self.rotten.discard(which)
+        return "repaired"
 
     def verdict(self, presented: bytes) -> TicketVerdict:
         if not self.tickets:
@@ -336,6 +381,10 @@ class Pair:
                     assert self.child.letters.pop(0).id == action.letter_id
                 case KeepTicket():
                     self.child.ticket = action.ticket
+                case Attest():
+                    queue.extend(session.attested(self.child.states(), self.now_ms))
+                case KeepVerified():
+                    self.child.hear(action.head, action.outcome)
                 case Halt():
                     self.child.halted[action.origin] = action.code
                 case Release():
@@ -428,6 +477,9 @@ class Pair:
                     queue.extend(session.offered(action.have, self._offer(action), self.now_ms))
                 case LoadDown():
                     queue.extend(session.loaded(*self._batch(self.parent.log, action.previous), self.now_ms))
+                case Verify():
+                    outcome = self.parent.compare(action.statement)
+                    queue.extend(session.verified(action.statement.head, outcome, self.now_ms))
                 case MintTicket():
                     queue.extend(session.minted(self._mint(), self.now_ms))
                 case LoadLetter():

@@ -20,6 +20,7 @@ branch x); a head is shown the same way, ``a:4x``; ``a:5!`` is one that was made
     apply [n]             the parent stores and answers what waits, at most n batches
     settle                deliver and apply until nothing moves
     tick 1000             time passes, then both sides look at their deadlines
+    rot child a | rot parent a   a row of a is not what it was written as
     drop up | drop down   the next message in that direction is lost; `double down` makes it arrive twice
     stop code             the child ends the session
     cut                   the link breaks
@@ -42,6 +43,7 @@ from node.ids import Hash, OriginId
 from node.protocol.actions import (
     Alarm,
     Apply,
+    Attest,
     ChildAction,
     Close,
     ConfirmTicket,
@@ -50,6 +52,7 @@ from node.protocol.actions import (
     Heal,
     KeepAcknowledged,
     KeepTicket,
+    KeepVerified,
     Load,
     LoadDown,
     LoadLetter,
@@ -63,6 +66,7 @@ from node.protocol.actions import (
     Switch,
     TakeDown,
     TakeLetter,
+    Verify,
 )
 from node.protocol.messages import (
     Acknowledge,
@@ -77,9 +81,11 @@ from node.protocol.messages import (
     MailStored,
     Message,
     Refuse,
+    States,
     Taken,
     Ticket,
     TicketStored,
+    Verified,
     Want,
     Welcome,
 )
@@ -190,6 +196,9 @@ class Scenario:
     def do_tick(self, by_ms: str) -> None:
         self.pair.tick(int(by_ms))
 
+    def do_rot(self, side: str, name: str) -> None:
+        (self.pair.child if side == "child" else self.pair.parent).rotten.add(origin(name))
+
     def do_drop(self, direction: str) -> None:
         queue = self.pair.up if direction == "up" else self.pair.down
         queue.popleft()
@@ -275,6 +284,12 @@ class Scenario:
                 return f"may it have what follows {self._heads((action.have, *action.older))}?"
             case LoadDown():
                 return f"loads for the child behind {self._head(action.previous)}"
+            case Attest():
+                return "says how its rows stand"
+            case KeepVerified():
+                return f"hears of {self._head(action.head)}: {action.outcome}"
+            case Verify():
+                return f"compares {self._head(action.statement.head)}"
             case KeepTicket():
                 return f"keeps ticket {action.ticket.decode()}"
             case Halt():
@@ -293,7 +308,7 @@ class Scenario:
     def _batch(self, header: BatchHeader) -> str:
         return f"{self._head(header.previous)} to {self._head(header.head)}"
 
-    def _message(self, message: Message) -> str:
+    def _message(self, message: Message) -> str:  # noqa: C901  one line for each kind
         match message:
             case Hello():
                 return f"Hello schema {message.schema_version}, ticket {message.ticket.decode() or '-'}"
@@ -313,6 +328,10 @@ class Scenario:
             case Refuse():
                 batch = "" if message.batch is None else f" {message.batch}"
                 return f"Refuse{batch}: {letter(message.origin)} {message.code}"
+            case States():
+                return f"States {self._heads(tuple(state.head for state in message.states))}"
+            case Verified():
+                return f"Verified {self._head(message.head)}: {message.outcome}"
             case Want():
                 return f"Want behind {self._heads((message.have, *message.older))}"
             case MailFrame():
