@@ -28,14 +28,20 @@ from node.protocol.actions import (
     Close,
     ConfirmTicket,
     ForgetLetter,
+    InstallSnapshot,
+    LoadChunk,
     LoadDown,
     LoadLetter,
+    LoadSnapshot,
     LookUp,
     MailAction,
     MintTicket,
     Offer,
+    OpenSnapshot,
     ParentAction,
     Send,
+    SnapshotAction,
+    StoreChunk,
     TakeLetter,
     Verify,
 )
@@ -56,6 +62,7 @@ from node.protocol.parent import LookedUp, Offered, ParentSession
 from node.reference import Reference
 from node.rows import RowDesk
 from node.schema import SCHEMA_VERSION
+from node.snapshot_desk import SnapshotDesk, SnapshotRefused
 from node.store import OriginState, Store
 from node.verification import Verifier
 from node.wire import decode_request, encode_response
@@ -104,9 +111,12 @@ class Hub:
         self.healer = Healer(store, self.reference, key)
         self.letters = LetterReader(store, self.mail, self.healer, RowDesk(store, self.mail, key))
         self.verifier = Verifier(store, self.reference, key)
+        self.snapshots = SnapshotDesk(store, self.verifier, self.healer)
         self.sessions: dict[NodeId, ParentEndpoint] = {}
         self.stirred: list[ParentEndpoint] = []
         """Sessions that got something to do in the turn of another one; the server wakes them."""
+        self.advanced = False
+        """An origin has come further in the turn of a session; the server tells the uplink."""
         self.counts = Counts()
         self.refusals: dict[str, int] = {}
         self._applier = GroupApplier(store, self.reference)
@@ -167,6 +177,10 @@ class Hub:
             item.endpoint.answered(item.batch, outcome)
         self.letters.read()  # one may have waited for what was applied
         return heads
+
+    def snapshots_coming(self, besides: ParentEndpoint) -> int:
+        """How many children have a snapshot taken now."""
+        return sum(end.session.snapshot_comes for end in self.sessions.values() if end is not besides)
 
     def _compare(self) -> None:
         """The oldest statement whose session still runs."""
@@ -306,6 +320,8 @@ class ParentEndpoint:
                     queue.extend(self.session.offered(action.have, self._offer(action), self._now()))
                 case LoadLetter() | TakeLetter() | ForgetLetter():
                     queue.extend(self._post(action))
+                case LoadSnapshot() | LoadChunk() | OpenSnapshot() | StoreChunk() | InstallSnapshot():
+                    queue.extend(self._snapshot(action))
                 case LoadDown():
                     batch = next_batch(self._hub.store, self._hub.reference, self._hub.key, action.previous)
                     header, payload = batch or (None, b"")
@@ -334,6 +350,33 @@ class ParentEndpoint:
             case ForgetLetter():
                 self._mail.sent(action.letter_id)
         return []
+
+    def _snapshot(self, action: SnapshotAction) -> list[ParentAction]:
+        desk, session = self._hub.snapshots, self.session
+        match action:
+            case LoadSnapshot():
+                return session.snapshot_loaded(desk.offer_behind(action.after), self._now())
+            case LoadChunk():
+                return session.chunk_loaded(desk.chunk(action.head, action.chunk), self._now())
+            case StoreChunk():
+                desk.store_chunk(action.head, action.chunk, action.payload)
+                return session.chunk_stored(action.chunk, self._now())
+            case OpenSnapshot() | InstallSnapshot():
+                try:
+                    if isinstance(action, InstallSnapshot):
+                        desk.install(action.offer, peer=self._peer, down=False)
+                        return self._installed()
+                    if self._hub.snapshots_coming(self) >= limits.SNAPSHOTS_AT_ONCE_MAX:
+                        return session.snapshot_put_off(limits.SNAPSHOT_WAIT_MS, self._now())
+                    return session.snapshot_opened(desk.open(action.offer), self._now())
+                except SnapshotRefused as refused:
+                    return session.snapshot_refused(refused.code, refused.message, self._now())
+
+    def _installed(self) -> list[ParentAction]:
+        """Other sessions that bring the origin begin anew; this one goes on."""
+        self._changed_over = len(self._hub.store.changed_over)
+        self._hub.advanced = True
+        return self.session.snapshot_installed(self._now())
 
     @property
     def _peer(self) -> NodeId:

@@ -44,6 +44,7 @@ CALLS: Final[dict[str, dict[Role, Scope]]] = {
     "quarantine retry": _MEND,
     "quarantine replace": _MEND,
     "verify": _LOOK,
+    "prune": _KEEP,
     "verify --repair": _MEND,
     "record": _WRITE,
     "record ruling": {"reviewer": "own", "authority": "own"},

@@ -94,6 +94,23 @@ FOLLOW_POLL_INTERVAL_MS: Final = 200  # how soon a running node notices a commit
 SHUTDOWN_TIMEOUT_MS: Final = 5_000
 STREAMS_MAX: Final = 4_000  # concurrent children of one parent
 
+# --- pruning ----------------------------------------------------------------------------------------------------------
+LOG_KEEP_DAYS: Final = 400  # longer than anybody is away, and than a year's audit asks for
+LOG_KEEP_DAYS_MIN: Final = 30  # in the settings; the command line may say less
+LOG_BUDGET_ALARM_SHARE: Final = 0.8  # of the budget in bytes: from here on commits go early, and an alarm if none may
+PRUNE_INTERVAL_MS: Final = 86_400_000  # how often a running node looks
+PRUNE_COMMITS_AT_ONCE: Final = 2_000  # deleted in one transaction, so that nobody waits long for the disk
+
+# --- snapshots --------------------------------------------------------------------------------------------------------
+SNAPSHOT_CHUNK_BYTES: Final = 64 * KIB  # of rows in one chunk, before another one is begun: a screenful of people
+SNAPSHOT_CHUNK_BYTES_MAX: Final = 184 * KIB  # of one chunk: the largest row more; fits a frame, however it compresses
+SNAPSHOT_CHUNKS_MAX: Final = 100_000  # of one snapshot: 16 GB raw, ten times the largest province
+SNAPSHOT_WINDOW_CHUNKS: Final = 4  # sent and not yet stored
+SNAPSHOTS_AT_ONCE_MAX: Final = 4  # that one parent takes at a time; others are told when to come
+SNAPSHOT_WAIT_MS: Final = 15_000  # ... and when
+SNAPSHOT_WAIT_MIN_MS: Final = 1_000
+SNAPSHOT_WAIT_MAX_MS: Final = 600_000
+
 HEALING_HOLD_MS: Final = 60_000  # writing waits while an origin is healed; set anew with every batch
 
 LETTER_PATIENCE_MS: Final = 7 * DAY_MS  # a branch waits this long for the one that it goes on from

@@ -16,12 +16,12 @@ from typing import Final, cast
 import apsw
 import sqlalchemy as sa
 
-from node import changelog
+from node import changelog, snapshots
 from node.chain import Head, check_chain
 from node.database import Database, scratch_database
 from node.digest import origin_digest
-from node.errors import CommitRefused
-from node.ids import GENESIS_HASH, Hash, OriginId, RowId, Seq
+from node.errors import CommitRefused, FrameRefused
+from node.ids import Hash, OriginId, RowId
 from node.replay import Replay, Row, RowKey, triggers_off
 from node.schema import CAPTURED_TABLES, COLUMN_NAMES, sql
 
@@ -65,7 +65,8 @@ class Rebuilt:
 
 @contextlib.contextmanager
 def rebuilt(connection: apsw.Connection, head: Head) -> Iterator[Rebuilt | None]:
-    """The rows of an origin at its head, from its log; None if the log is not whole, or holds what cannot be applied.
+    """The rows of an origin at its head, from the snapshot at its floor and the log behind it; None if the log is not
+    whole, or holds what cannot be applied.
 
     Run it inside one snapshot of the store. Takes memory in proportion to the origin: about 1 KiB a person.
     """
@@ -82,9 +83,11 @@ def rebuilt(connection: apsw.Connection, head: Head) -> Iterator[Rebuilt | None]
 
 
 def _replay(connection: apsw.Connection, scratch: apsw.Connection, head: Head) -> bool:
-    """All of the log, each commit proved by its hash."""
+    """All of the log, each commit proved by its hash, on what stood at its floor."""
+    position = changelog.floor_of(connection, head.origin)
+    if position.seq and not _lay_floor(connection, scratch, position):
+        return False
     replay = Replay(scratch, {})
-    position = Head(head.origin, Seq(0), GENESIS_HASH)
     while position.seq < head.seq:
         page = list(changelog.read_commits(connection, head.origin, position.seq, count=_PAGE))
         try:
@@ -97,6 +100,18 @@ def _replay(connection: apsw.Connection, scratch: apsw.Connection, head: Head) -
         if replay.quarantined:
             return False
     return position == head
+
+
+def _lay_floor(connection: apsw.Connection, scratch: apsw.Connection, floor: Head) -> bool:
+    """The rows of the snapshot at the floor, if they are still those that were signed."""
+    found = next((item for item in snapshots.whole(connection, floor.origin) if item.head == floor), None)
+    if found is None:
+        return False
+    try:
+        snapshots.copy_rows(connection, found.offer, scratch)
+    except FrameRefused:
+        return False
+    return origin_digest(scratch, floor.origin).value == found.offer.statement.digest
 
 
 def differences(connection: apsw.Connection, there: Rebuilt) -> Iterator[RowDifference]:

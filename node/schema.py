@@ -254,6 +254,7 @@ origin_head = _local(
     _text("flow"),  # '' climbs, 'down' comes from the parent and goes to the children
     _text("halted"),  # '' or the code of the reason why nothing more is taken
     _text("halted_detail"),
+    _integer("floor"),  # up to here the log need not be whole: a snapshot stands there (node.snapshots)
     sa.Column("recorded_at", sa.Integer, nullable=False, server_default=sa.text("0")),  # of the head commit
     sa.Column("received_at", sa.Integer, nullable=False, server_default=sa.text("0")),
 )
@@ -405,6 +406,31 @@ verification = _local(
     sa.Column("checked_at", sa.Integer, nullable=False),
     _integer("equal_at"),  # Unix ms; 0: never
     _integer("repaired_rows"),
+)
+
+snapshot = _local(
+    "snapshot",  # the rows of an origin at a commit, proved by the holder's word (node.snapshots)
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("seq", sa.Integer, primary_key=True, nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("stated_at", sa.Integer, nullable=False),  # Unix ms at the holder
+    sa.Column("signer", sa.Text, nullable=False),
+    sa.Column("signature", sa.LargeBinary, nullable=False),
+    sa.Column("schema_version", sa.Integer, nullable=False),
+    sa.Column("chunks", sa.Integer, nullable=False),
+    sa.Column("root", sa.LargeBinary, nullable=False),  # SHA-256 over the SHA-256 of each chunk
+    sa.Column("made_at", sa.Integer, nullable=False),
+    sa.Column("whole", sa.Integer, nullable=False),  # 0: it is still coming from a neighbour
+)
+
+snapshot_chunk = _local(
+    "snapshot_chunk",
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("seq", sa.Integer, primary_key=True, nullable=False),
+    sa.Column("chunk", sa.Integer, primary_key=True, nullable=False),  # 0, 1, 2 ...
+    sa.Column("payload", sa.LargeBinary, nullable=False),
 )
 
 alarm = _local(

@@ -22,7 +22,7 @@ from node.identity.statements import state_statement
 from node.ids import Hash, NodeId, OriginId, Seq
 from node.mending import mend
 from node.protocol.messages import Outcome, StateStatement
-from node.reference import Reference
+from node.reference import Objection, Reference
 from node.schema import origin_state, sql, verification
 from node.store import Store
 
@@ -155,6 +155,19 @@ class Verifier:
             _keep(connection, statement)
         return statement
 
+    def can_prove(self, connection: apsw.Connection, head: Head) -> bool:
+        """Whether the rows at this head are, as far as is known, what their holder says; a holder can say it now."""
+        if head.origin in self._store.own_origins() and self._speaks_for(head):
+            return True
+        last, stated = self._checked(connection, head.origin), statement_of(connection, head.origin)
+        return last is not None and stated is not None and stated.head == head and last.is_equal(head, stated.digest)
+
+    def proved(self, head: Head) -> StateStatement | None:
+        """The holder's word on the rows at this head; this node's own, if it holds the origin."""
+        statement = self._own_statement(head) if head.origin in self._store.own_origins() else None
+        statement = statement or self._statement(head.origin)
+        return statement if statement is not None and statement.head == head else None
+
     def _speaks_for(self, head: Head) -> bool:
         """Whether this node holds the origin now."""
         if head.origin == self._store.reference_origin():
@@ -184,9 +197,9 @@ class Verifier:
         """Compare our copy with the word of its holder, and mend it; the outcome is on the disk on return."""
         store, now = self._store, self._store.clock.wall_ms()
         head = statement.head
-        objection = self._objection(statement)
-        if objection:
-            store.raise_alarm("statement_refused", head.origin, objection)
+        objection = self.objection(statement)
+        if objection is not None:
+            store.raise_alarm(objection.code, head.origin, objection.detail)
             return "refused"
         if store.head(head.origin) != head:
             return "elsewhere"
@@ -224,21 +237,26 @@ class Verifier:
         row = connection.execute(_SELECT_CHECK, {"which": origin, "peer": SELF}).fetchone()
         return None if row is None else _checked(tuple(row))
 
-    def _objection(self, statement: StateStatement) -> str:
-        """Why a statement is not the word of the origin's holder; '' if it is."""
+    def objection(self, statement: StateStatement) -> Objection | None:
+        """Why a statement is not the word of the origin's holder; None if it is."""
         head, signer = statement.head, statement.signer
         if head.origin == self._store.reference_origin():
             keys = tuple(key for key in (self._store.authority_key(),) if key is not None)
         elif signer not in self._holders_at(head):
-            return f"node {signer} says how the rows of a register stand at commit {head.seq}, and did not hold it then"
+            return Objection(
+                "statement_refused",
+                f"node {signer} says how the rows of a register stand at commit {head.seq}, and did not hold it then",
+            )
         else:
             keys = self._reference.public_keys(signer)
         signed = state_statement(
             head.origin, head.seq, head.hash, statement.digest, statement.rows, statement.stated_at_ms
         )
         if not any(verifies(key, signed, statement.signature) for key in keys):
-            return f"what is said of the rows at commit {head.seq} is not signed by node {signer}"
-        return ""
+            return Objection(
+                "statement_refused", f"what is said of the rows at commit {head.seq} is not signed by node {signer}"
+            )
+        return None
 
     def _holders_at(self, head: Head) -> set[NodeId]:
         """Who made the commit, and who went on from it."""

@@ -34,6 +34,13 @@ from node.protocol.messages import (
     Outcome,
     ParentMessage,
     Refuse,
+    SnapshotChunk,
+    SnapshotLater,
+    SnapshotMessage,
+    SnapshotOffer,
+    SnapshotStored,
+    SnapshotTaken,
+    SnapshotWant,
     States,
     StateStatement,
     Taken,
@@ -92,6 +99,8 @@ def encode_request(message: ChildMessage) -> bytes:
             _write_heads(frame.heads, message)
         case BatchFrame():
             _write_batch(frame.batch, message)
+        case SnapshotOffer() | SnapshotWant() | SnapshotLater() | SnapshotChunk() | SnapshotStored() | SnapshotTaken():
+            _write_snapshot(frame.snapshot, message)
         case States():
             frame.states.SetInParent()
             for statement in message.states:
@@ -146,6 +155,8 @@ def encode_response(message: ParentMessage) -> bytes:
             frame.refuse.code = message.code
             frame.refuse.detail = _cut(message.detail)
             frame.refuse.batch = message.batch or 0
+        case SnapshotOffer() | SnapshotWant() | SnapshotLater() | SnapshotChunk() | SnapshotStored() | SnapshotTaken():
+            _write_snapshot(frame.snapshot, message)
         case Verified():
             _write_head(frame.verified.head, message.head)
             frame.verified.outcome = _OUTCOMES[message.outcome]
@@ -204,6 +215,30 @@ def _write_state(target: sync_pb2.State, statement: StateStatement) -> None:
     target.stated_at_ms = statement.stated_at_ms
     target.signer = statement.signer
     target.signature = statement.signature
+
+
+def _write_snapshot(target: sync_pb2.Snapshot, message: SnapshotMessage) -> None:
+    match message:
+        case SnapshotOffer():
+            _write_state(target.offer.state, message.statement)
+            target.offer.chunks = message.chunks
+            target.offer.root = message.root
+            target.offer.schema_version = message.schema_version
+        case SnapshotWant():
+            _write_head(target.want.head, message.head)
+            target.want.chunk = message.chunk
+        case SnapshotLater():
+            _write_head(target.later.head, message.head)
+            target.later.wait_ms = message.wait_ms
+        case SnapshotChunk():
+            target.chunk.origin = message.origin
+            target.chunk.chunk = message.chunk
+            target.chunk.payload = message.payload
+        case SnapshotStored():
+            target.stored.origin = message.origin
+            target.stored.chunk = message.chunk
+        case SnapshotTaken():
+            _write_head(target.taken.head, message.head)
 
 
 def _write_mail(target: sync_pb2.MailFrame, message: MailFrame) -> None:
@@ -266,6 +301,8 @@ def decode_request(data: bytes) -> ChildMessage:
             return _read_heads(frame.heads)
         case "batch":
             return _read_batch(frame.batch)
+        case "snapshot":
+            return _read_snapshot(frame.snapshot)
         case "states":
             if len(frame.states.states) > limits.STATES_PER_FRAME_MAX:
                 raise FrameRefused("oversized", "A frame holds too many statements.")
@@ -333,6 +370,8 @@ def decode_response(data: bytes) -> ParentMessage:
                 text(refuse.detail, "detail"),
                 BatchNumber(refuse.batch) if refuse.batch else None,
             )
+        case "snapshot":
+            return _read_snapshot(frame.snapshot)
         case "verified":
             outcome = _OUTCOME_OF.get(frame.verified.outcome)
             if outcome is None:
@@ -407,6 +446,28 @@ def _read_state(state: sync_pb2.State) -> StateStatement:
         _node_id(state.signer),
         at_most(state.signature, _SIGNATURE_BYTES_MAX, "signature"),
     )
+
+
+def _read_snapshot(snapshot: sync_pb2.Snapshot) -> SnapshotMessage:
+    match snapshot.WhichOneof("step"):
+        case "offer":
+            offer = snapshot.offer
+            root = Hash(exact(offer.root, (HASH_BYTES,), "root"))
+            return SnapshotOffer(_read_state(offer.state), offer.chunks, root, offer.schema_version)
+        case "want":
+            return SnapshotWant(_read_head(snapshot.want.head), snapshot.want.chunk)
+        case "later":
+            return SnapshotLater(_read_head(snapshot.later.head), snapshot.later.wait_ms)
+        case "chunk":
+            chunk = snapshot.chunk
+            return SnapshotChunk(OriginId(exact(chunk.origin, (ID_BYTES,), "origin")), chunk.chunk, chunk.payload)
+        case "stored":
+            stored = snapshot.stored
+            return SnapshotStored(OriginId(exact(stored.origin, (ID_BYTES,), "origin")), stored.chunk)
+        case "taken":
+            return SnapshotTaken(_read_head(snapshot.taken.head))
+        case _:
+            raise FrameRefused("malformed", "A frame carries no step of a snapshot that this release knows.")
 
 
 def _read_heads(heads: sync_pb2.Heads) -> Heads:

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 
 from node.chain import Head
 from node.ids import LetterId, OriginId
-from node.protocol.messages import BatchHeader, BatchNumber, Hello, Letter, Message, Outcome, StateStatement
+from node.protocol.messages import (
+    BatchHeader,
+    BatchNumber,
+    Hello,
+    Letter,
+    Message,
+    Outcome,
+    SnapshotOffer,
+    StateStatement,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,50 @@ class ForgetLetter:
     """The other side has it on its disk."""
 
     letter_id: LetterId
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSnapshot:
+    """The other side stands at this head and our log has nothing that follows: what can be offered instead? Answer with
+    ``snapshot_loaded``.
+    """
+
+    after: Head
+
+
+@dataclass(frozen=True, slots=True)
+class LoadChunk:
+    """Read one chunk of the snapshot that was offered; answer with ``chunk_loaded``."""
+
+    head: Head
+    chunk: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSnapshot:
+    """A snapshot is offered: is it the holder's word, is there room, and how much of it is here already? Answer with
+    ``snapshot_opened``, ``snapshot_put_off`` or ``snapshot_refused``.
+    """
+
+    offer: SnapshotOffer
+
+
+@dataclass(frozen=True, slots=True)
+class StoreChunk:
+    """Store one chunk durably; answer with ``chunk_stored``."""
+
+    head: Head
+    chunk: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class InstallSnapshot:
+    """All chunks are here: prove the whole and put the rows in place; answer with ``snapshot_installed`` or
+    ``snapshot_refused``.
+    """
+
+    offer: SnapshotOffer
 
 
 # --- child ---------------------------------------------------------------------------------------------------------
@@ -208,6 +261,7 @@ class LoadDown:
 
 
 MailAction = LoadLetter | TakeLetter | ForgetLetter
+SnapshotAction = LoadSnapshot | LoadChunk | OpenSnapshot | StoreChunk | InstallSnapshot
 ChildAction = (
     Send
     | Close
@@ -224,7 +278,19 @@ ChildAction = (
     | Halt
     | Release
     | MailAction
+    | SnapshotAction
 )
 ParentAction = (
-    Send | Close | Alarm | LookUp | Apply | Verify | MintTicket | ConfirmTicket | Offer | LoadDown | MailAction
+    Send
+    | Close
+    | Alarm
+    | LookUp
+    | Apply
+    | Verify
+    | MintTicket
+    | ConfirmTicket
+    | Offer
+    | LoadDown
+    | MailAction
+    | SnapshotAction
 )

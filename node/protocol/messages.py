@@ -220,6 +220,60 @@ class MailStored:
 
 
 @dataclass(frozen=True, slots=True)
+class SnapshotOffer:
+    """The rows of an origin as they stood at a commit, for whoever lacks the history before it. ``root``: SHA-256 over
+    the hashes of the chunks. The statement is the holder's and proves the whole.
+    """
+
+    statement: StateStatement
+    chunks: int
+    root: Hash
+    schema_version: int
+
+    @property
+    def head(self) -> Head:
+        return self.statement.head
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotWant:
+    """Send it, from this chunk on (0, 1, 2 ...); as many as it has: all of it is here."""
+
+    head: Head
+    chunk: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotLater:
+    """There is no room now: offer it again after this time."""
+
+    head: Head
+    wait_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotChunk:
+    origin: OriginId
+    chunk: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotStored:
+    """The chunk is on the disk."""
+
+    origin: OriginId
+    chunk: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotTaken:
+    """The rows are in place; commits may go on behind ``head``."""
+
+    head: Head
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The explicit end. A stream that ends without it was cut (RELIABILITY 0.5)."""
 
@@ -228,10 +282,32 @@ class Finish:
 
 
 MailMessage = MailFrame | MailStored
+SnapshotMessage = SnapshotOffer | SnapshotWant | SnapshotLater | SnapshotChunk | SnapshotStored | SnapshotTaken
 ChildMessage = (
-    Hello | Heads | BatchFrame | States | Drained | TicketStored | Heartbeat | Want | Taken | MailMessage | Finish
+    Hello
+    | Heads
+    | BatchFrame
+    | States
+    | Drained
+    | TicketStored
+    | Heartbeat
+    | Want
+    | Taken
+    | MailMessage
+    | SnapshotMessage
+    | Finish
 )
 ParentMessage = (
-    Welcome | Heads | Acknowledge | Refuse | Verified | Ticket | Heartbeat | BatchFrame | MailMessage | Finish
+    Welcome
+    | Heads
+    | Acknowledge
+    | Refuse
+    | Verified
+    | Ticket
+    | Heartbeat
+    | BatchFrame
+    | MailMessage
+    | SnapshotMessage
+    | Finish
 )
 Message = ChildMessage | ParentMessage

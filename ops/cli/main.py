@@ -41,6 +41,7 @@ COMMANDS: Final = (
             "courier": "courier:courier",
             "quarantine": "quarantine:quarantine",
             "verify": "verify:verify",
+            "prune": "prune:prune",
             "encrypt": "encrypt:encrypt",
         },
     ),

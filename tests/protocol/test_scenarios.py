@@ -20,6 +20,9 @@ branch x); a head is shown the same way, ``a:4x``; ``a:5!`` is one that was made
     apply [n]             the parent stores and answers what waits, at most n batches
     settle                deliver and apply until nothing moves
     tick 1000             time passes, then both sides look at their deadlines
+    prune child a 3 | prune parent a 3   the log of a begins behind the third commit; a snapshot stands there
+    parent busy | parent free   it takes no snapshot, or does again
+    lose parent a         the parent has nothing of a any more
     rot child a | rot parent a   a row of a is not what it was written as
     drop up | drop down   the next message in that direction is lost; `double down` makes it arrive twice
     stop code             the child ends the session
@@ -50,19 +53,24 @@ from node.protocol.actions import (
     ForgetLetter,
     Halt,
     Heal,
+    InstallSnapshot,
     KeepAcknowledged,
     KeepTicket,
     KeepVerified,
     Load,
+    LoadChunk,
     LoadDown,
     LoadLetter,
+    LoadSnapshot,
     Locate,
     LookUp,
     MintTicket,
     Offer,
+    OpenSnapshot,
     ParentAction,
     Release,
     Send,
+    StoreChunk,
     Switch,
     TakeDown,
     TakeLetter,
@@ -81,6 +89,12 @@ from node.protocol.messages import (
     MailStored,
     Message,
     Refuse,
+    SnapshotChunk,
+    SnapshotLater,
+    SnapshotOffer,
+    SnapshotStored,
+    SnapshotTaken,
+    SnapshotWant,
     States,
     Taken,
     Ticket,
@@ -147,6 +161,8 @@ class Scenario:
                 del parent.objections[origin(words[0])]
             case "tickets":
                 parent.tickets = [word.encode() for word in words]
+            case "busy" | "free":
+                parent.busy = what == "busy"
             case "quarantines":
                 parent.quarantines.update(words)
             case "above":
@@ -195,6 +211,14 @@ class Scenario:
 
     def do_tick(self, by_ms: str) -> None:
         self.pair.tick(int(by_ms))
+
+    def do_prune(self, side: str, name: str, seq: str) -> None:
+        (self.pair.child if side == "child" else self.pair.parent).log.floors[origin(name)] = int(seq)
+
+    def do_lose(self, side: str, name: str) -> None:
+        log = (self.pair.child if side == "child" else self.pair.parent).log
+        log.replace(origin(name), [])
+        log.floors.pop(origin(name), None)
 
     def do_rot(self, side: str, name: str) -> None:
         (self.pair.child if side == "child" else self.pair.parent).rotten.add(origin(name))
@@ -284,6 +308,16 @@ class Scenario:
                 return f"may it have what follows {self._heads((action.have, *action.older))}?"
             case LoadDown():
                 return f"loads for the child behind {self._head(action.previous)}"
+            case LoadSnapshot():
+                return f"looks for a snapshot behind {self._head(action.after)}"
+            case LoadChunk():
+                return f"loads chunk {action.chunk} of {self._head(action.head)}"
+            case OpenSnapshot():
+                return f"opens a snapshot at {self._head(action.offer.head)}"
+            case StoreChunk():
+                return f"stores chunk {action.chunk} of {self._head(action.head)}"
+            case InstallSnapshot():
+                return f"installs the snapshot at {self._head(action.offer.head)}"
             case Attest():
                 return "says how its rows stand"
             case KeepVerified():
@@ -328,6 +362,18 @@ class Scenario:
             case Refuse():
                 batch = "" if message.batch is None else f" {message.batch}"
                 return f"Refuse{batch}: {letter(message.origin)} {message.code}"
+            case SnapshotOffer():
+                return f"SnapshotOffer {self._head(message.head)}, {message.chunks} chunks"
+            case SnapshotWant():
+                return f"SnapshotWant {self._head(message.head)} from chunk {message.chunk}"
+            case SnapshotLater():
+                return f"SnapshotLater {self._head(message.head)}: in {message.wait_ms} ms"
+            case SnapshotChunk():
+                return f"SnapshotChunk {letter(message.origin)} {message.chunk}"
+            case SnapshotStored():
+                return f"SnapshotStored {letter(message.origin)} {message.chunk}"
+            case SnapshotTaken():
+                return f"SnapshotTaken {self._head(message.head)}"
             case States():
                 return f"States {self._heads(tuple(state.head for state in message.states))}"
             case Verified():

@@ -35,6 +35,7 @@ EXPECTED: dict[str, str] = {
     "quarantine retry": "----yy",
     "quarantine replace": "----yy",
     "verify": "--yyyy",
+    "prune": "----yy",
     "verify --repair": "----yy",
     "record": "----yy",
     "record ruling": "---y-y",
