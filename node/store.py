@@ -150,6 +150,8 @@ class Store:
         """
         self.rows_changed = 0
         """Grows when rows change without a commit: held back ones are applied, or rows are taken from their holder."""
+        self.statements_heard = 0
+        """Grows when a holder's word on its rows has come from below: it is to be passed on."""
         self.missing: tuple[Missing, ...] = ()
         """Commits that the witness saw and the database lacks, found when the store was opened."""
 
