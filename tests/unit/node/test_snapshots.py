@@ -303,3 +303,21 @@ def test_memory_for_a_snapshot_is_one_chunk(world: Exchange, monkeypatch: pytest
     _take(world, world.d, offer)
     assert world.equal(world.d.store)
     assert changelog.floor_of(world.d.store.connection, world.origin) == offer.head
+
+
+def test_a_parent_that_has_no_room_says_when_to_come(world: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    prune(world.c)
+    lose(world.d, world.origin)
+    monkeypatch.setattr(limits, "SNAPSHOTS_AT_ONCE_MAX", 0)
+    session = world.parents["d"].meet(world.c, follow=True).start().run()
+    assert world.d.store.head(world.origin).seq == 0
+    monkeypatch.setattr(limits, "SNAPSHOTS_AT_ONCE_MAX", 1)
+    session.child_end.tick()
+    session.run()
+    assert world.d.store.head(world.origin).seq == 0, "it is not time yet"
+    world.clock.advance_ms(limits.SNAPSHOT_WAIT_MS)
+    session.child_end.tick()
+    session.run()
+    assert world.equal(world.d.store)
+    session.child_end.link_lost()
+    session.parent_end.link_lost()
