@@ -20,13 +20,23 @@ from node.encryption import CIPHER, PLAIN_HEADER, StoreKey, header_of, require_c
 from node.errors import StoreBroken, StoreBusy, StoreDamaged, StoreError, StoreFull, StoreTooNew, UsageError
 from node.ids import OriginId
 
-Mode = Literal["create", "write", "read"]
+Mode = Literal["create", "write", "read", "copy"]
+"""``copy``: a file that nobody works on, such as a backup; it stays one file, without a write-ahead log beside it."""
+RESTORING_SUFFIX: Final = ".restoring"
+"""Behind the store's name while a restore puts another file in its place; see ``node.restoring``."""
 
 _FLAGS: Final = {
     "create": apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE,
     "write": apsw.SQLITE_OPEN_READWRITE,
     "read": apsw.SQLITE_OPEN_READONLY,
+    "copy": apsw.SQLITE_OPEN_READWRITE,
 }
+
+
+RESTORE_HINT: Final = (
+    "Nothing was changed. Restore the node from its backup: dansync restore FOLDER --from FILE "
+    "(the damaged file is kept)."
+)
 
 
 class ForeignRow(Exception):
@@ -134,8 +144,11 @@ def explained(path: str) -> Iterator[None]:
         ) from error
     except (apsw.NotADBError, apsw.CorruptError) as error:
         raise StoreDamaged(
-            f"The store {path} is damaged or is not a dansync store ({error}).",
-            hint="Keep the file as it is, and restore the node from its backup or from its parent.",
+            f"The store {path} is damaged or is not a dansync store ({error}).", hint=RESTORE_HINT
+        ) from error
+    except UnicodeDecodeError as error:  # SQLite gives out a text in which bits flipped as it stands
+        raise StoreDamaged(
+            f"The store {path} is damaged: a text in it cannot be read ({error}).", hint=RESTORE_HINT
         ) from error
     except apsw.IOError as error:
         raise StoreBroken(
@@ -160,8 +173,8 @@ def open_database(
     """
     require_sqlite(sqlite_version())
     name = str(path)
-    if vfs is None and mode != "create" and not Path(name).exists():
-        raise StoreError(f"There is no store at {name}.", hint="Create one with: dansync init")
+    if vfs is None:
+        _require_file(Path(name), mode)
     _check_encryption(Path(name), key)
     with explained(name):
         connection = apsw.Connection(name, flags=_FLAGS[mode], vfs=vfs, statementcachesize=200)
@@ -171,16 +184,50 @@ def open_database(
             _configure(connection, mode, exclusive=exclusive, cache_kib=cache_kib)
             _check_identity(connection, name, mode)
             database = Database(connection, name)
-            if mode != "read":
+            if mode in {"write", "create"}:
                 before = int(connection.pragma("user_version"))
                 database.upgraded = run_steps(database) > before > 0
                 _check_encryption(Path(name), key)
-            elif connection.pragma("user_version") != schema.SCHEMA_VERSION:
+            elif int(connection.pragma("user_version")) not in _versions(mode):
                 _refuse_version(name, int(connection.pragma("user_version")))
             return database
         except BaseException:
             connection.close()
             raise
+
+
+def _versions(mode: Mode) -> range:
+    """Schema versions that may be looked at; a copy may be an older one, whoever works on it brings it up to date."""
+    return range(1 if mode == "copy" else schema.SCHEMA_VERSION, schema.SCHEMA_VERSION + 1)
+
+
+def _require_file(path: Path, mode: Mode) -> None:
+    """A store that was here before is missed, never made anew in silence."""
+    size = path.stat().st_size if path.exists() else None
+    if size:
+        return
+    if path.with_name(path.name + RESTORING_SUFFIX).exists():
+        raise StoreError(
+            f"A restore of the store {path} was interrupted.",
+            hint="Run it again, it goes on: dansync restore FOLDER --from FILE",
+        )
+    if path.with_name(f"{path.name}.witness").exists():
+        raise StoreDamaged(
+            f"The store {path} is {'gone' if size is None else 'empty'}, and there was one before.",
+            hint="Put the file back, or restore the node from its backup: dansync restore FOLDER --from FILE",
+        )
+    if mode == "create":
+        return
+    if size is None:
+        raise StoreError(f"There is no store at {path}.", hint="Create one with: dansync init")
+    raise StoreDamaged(f"The store {path} was never completed.", hint="Run dansync init again with the same folder.")
+
+
+def scratch_database() -> Database:
+    """An empty store in memory, to work something out in. No other process and no disk ever sees it."""
+    database = Database(apsw.Connection(":memory:"), ":memory:")
+    run_steps(database)
+    return database
 
 
 def _check_encryption(path: Path, key: StoreKey | None) -> None:
@@ -219,7 +266,9 @@ def _configure(connection: apsw.Connection, mode: Mode, *, exclusive: bool, cach
     connection.set_busy_timeout(limits.BUSY_TIMEOUT_MS)
     if exclusive:
         _pragma(connection, "locking_mode", "exclusive")
-    if mode != "read":
+    if mode == "copy":
+        _pragma(connection, "journal_mode", "delete")
+    elif mode != "read":
         _pragma(connection, "journal_mode", "wal")
         _pragma(
             connection, "synchronous", 2
@@ -250,7 +299,7 @@ def _check_identity(connection: apsw.Connection, name: str, mode: Mode) -> None:
     if application_id != schema.APPLICATION_ID:
         raise StoreDamaged(
             f"The file {name} is not a dansync store.",
-            hint="Name the store's own file, or create a new one elsewhere with: dansync init",
+            hint="Put the store's own file back, or restore it: dansync restore FOLDER --from FILE",
         )
 
 

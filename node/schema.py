@@ -382,6 +382,17 @@ healing_finding = _local(
     _blob("other_row_id"),  # typed twice: the row of the other branch
 )
 
+scrubbed = _local(
+    "scrubbed",  # what the last scrub found of an origin (node.scrub)
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),  # the commit at which its rows were looked at
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),  # of its rows then; x'' unless they were sound
+    sa.Column("verdict", sa.Text, nullable=False),  # sound, unproven, rot, log_rot, held
+    sa.Column("rotten", sa.Integer, nullable=False),  # rows
+    sa.Column("scrubbed_at", sa.Integer, nullable=False),
+)
+
 alarm = _local(
     "alarm",
     sa.Column("id", sa.Integer, primary_key=True),
