@@ -20,8 +20,10 @@ from node.encryption import CIPHER, PLAIN_HEADER, StoreKey, header_of, require_c
 from node.errors import StoreBroken, StoreBusy, StoreDamaged, StoreError, StoreFull, StoreTooNew, UsageError
 from node.ids import OriginId
 
-Mode = Literal["create", "write", "read", "copy"]
-"""``copy``: a file that nobody works on, such as a backup; it stays one file, without a write-ahead log beside it."""
+Mode = Literal["create", "write", "read", "copy", "inspect"]
+"""``copy`` and ``inspect`` (which only reads) are for files that no node works on, such as backups: they may be of an
+older schema, and stay one file, without a write-ahead log beside it.
+"""
 RESTORING_SUFFIX: Final = ".restoring"
 """Behind the store's name while a restore puts another file in its place; see ``node.restoring``."""
 
@@ -30,6 +32,7 @@ _FLAGS: Final = {
     "write": apsw.SQLITE_OPEN_READWRITE,
     "read": apsw.SQLITE_OPEN_READONLY,
     "copy": apsw.SQLITE_OPEN_READWRITE,
+    "inspect": apsw.SQLITE_OPEN_READONLY,
 }
 
 
@@ -198,7 +201,7 @@ def open_database(
 
 def _versions(mode: Mode) -> range:
     """Schema versions that may be looked at; a copy may be an older one, whoever works on it brings it up to date."""
-    return range(1 if mode == "copy" else schema.SCHEMA_VERSION, schema.SCHEMA_VERSION + 1)
+    return range(1 if mode in {"copy", "inspect"} else schema.SCHEMA_VERSION, schema.SCHEMA_VERSION + 1)
 
 
 def _require_file(path: Path, mode: Mode) -> None:
@@ -223,6 +226,30 @@ def _require_file(path: Path, mode: Mode) -> None:
     raise StoreDamaged(f"The store {path} was never completed.", hint="Run dansync init again with the same folder.")
 
 
+def require_unused(path: Path, key: StoreKey | None) -> None:
+    """Raises ``StoreBusy`` if another process has the store open. Changes nothing in it; one that cannot be read at
+    all is taken for unused.
+    """
+    if not path.exists():
+        return
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        if key is not None:
+            _unlock(connection, str(path), key)
+        connection.pragma("locking_mode", "exclusive")
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("ROLLBACK")
+    except apsw.BusyError as error:
+        raise StoreBusy(
+            f"The store {path} is in use by another process.", hint="Let it come to its end, and try again."
+        ) from error
+    except (apsw.Error, StoreError):
+        return
+    finally:
+        connection.close()
+
+
 def scratch_database() -> Database:
     """An empty store in memory, to work something out in. No other process and no disk ever sees it."""
     database = Database(apsw.Connection(":memory:"), ":memory:")
@@ -243,7 +270,8 @@ def _check_encryption(path: Path, key: StoreKey | None) -> None:
     elif len(header) == len(PLAIN_HEADER) and header != PLAIN_HEADER:
         raise StoreDamaged(
             f"The store {path} is encrypted or is not a dansync store.",
-            hint='If it is encrypted, name its key in node.toml: encryption = "file:PATH" or "keyring:SERVICE"',
+            hint='If it is encrypted, name its key in node.toml: encryption = "file:PATH" or "keyring:SERVICE". '
+            "If not, the file is damaged: dansync restore FOLDER --from FILE (the damaged file is kept).",
         )
 
 
@@ -268,7 +296,7 @@ def _configure(connection: apsw.Connection, mode: Mode, *, exclusive: bool, cach
         _pragma(connection, "locking_mode", "exclusive")
     if mode == "copy":
         _pragma(connection, "journal_mode", "delete")
-    elif mode != "read":
+    elif mode in {"write", "create"}:
         _pragma(connection, "journal_mode", "wal")
         _pragma(
             connection, "synchronous", 2

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal, cast
+from typing import Final, Literal, TypeVar, cast
 
 import apsw
 import sqlalchemy as sa
@@ -136,6 +136,19 @@ def scrubbed_at(store: Store) -> int | None:
     """When the last scrub came to its end, Unix ms; None before the first."""
     value = store.fact(FACT_SCRUBBED)
     return None if value is None else int(value)
+
+
+T = TypeVar("T")
+
+
+def finish(work: Generator[object, None, T]) -> T:
+    """Do all slices one after the other."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
 
 # --- looking --------------------------------------------------------------------------------------------------------

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import apsw
 import pytest
@@ -17,21 +16,10 @@ from node.digest import OriginDigest
 from node.ids import OriginId
 from node.mending import mend
 from node.replay import Quarantined, store_quarantine, triggers_off
-from node.scrub import OriginScrub, Scrub, keep, known_scrubs, scrub, scrubbed_at
+from node.scrub import OriginScrub, Scrub, finish, keep, known_scrubs, scrub, scrubbed_at
 from node.store import Store
 from tests.unit.node.exchange import Exchange
 from tests.unit.node.stores import INSERT_EVENT, NOW_MS, add_persons, all_commits, change_phone, new_store, people
-
-T = TypeVar("T")
-
-
-def finish(work: Generator[object, None, T]) -> T:
-    """The result of a generator."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
 
 
 def scrubbed(store: Store, *, thorough: bool = False) -> Scrub:
