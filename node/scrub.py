@@ -9,6 +9,7 @@ runs it decides about pauses.
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ ROTTEN: Final = frozenset({"rot", "log_rot"})
 _NO_DIGEST: Final = Hash(b"")
 _DAMAGE_SHOWN: Final = 5
 _TRIES_MAX: Final = 3
+_OF_ANOTHER_KIND: Final = (TypeError, ValueError, AttributeError, AssertionError, struct.error)
+"""What code that reads rows raises where a flipped bit has made a number of a text, or the like."""
 _SELECT_KNOWN: Final = sql(
     sa.select(
         *(scrubbed.c[name] for name in ("origin", "seq", "hash", "digest", "verdict", "rotten", "scrubbed_at"))
@@ -201,6 +204,9 @@ def scrub_origin(
                 return OriginScrub(work.at, own, "log_rot", _NO_DIGEST, detail=error.message)
         except (StoreDamaged, StoreBroken) as error:
             return OriginScrub(work.at, own, "log_rot", _NO_DIGEST, detail=error.message)
+        except _OF_ANOTHER_KIND as error:
+            detail = f"a value is not of the kind that its column has ({error})"
+            return OriginScrub(work.at, own, "log_rot", _NO_DIGEST, detail=detail)
         finally:
             work.close()
     return OriginScrub(head, own, "unproven", _NO_DIGEST)
@@ -256,7 +262,7 @@ class _OriginWork:
                     and WHOLE_ORIGIN not in self._store.quarantined(self._origin)
                     and self._store.digest(self._origin).value == known.digest
                 )
-        except StoreDamaged:
+        except (StoreDamaged, *_OF_ANOTHER_KIND):
             return False  # which row it is, the comparison says
 
     def begin(self, *, replay: bool) -> bool:

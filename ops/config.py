@@ -13,8 +13,9 @@ from typing import Final
 
 from node import limits
 from node.encryption import StoreKey, is_setting, load_key
-from node.errors import UsageError
+from node.errors import StoreDamaged, UsageError
 from node.ids import NodeId
+from node.store import Store
 
 SETTINGS_NAME: Final = "node.toml"
 STORE_NAME: Final = "store.db"
@@ -37,6 +38,8 @@ class NodeConfig:
     """The longest pause before the parent is dialled again; shorter only where few children share a parent."""
     encryption: str = ""
     """Where the store's key is: ``file:PATH`` or ``keyring:SERVICE``; empty: the store is a plain file."""
+    scrub_interval_s: int = limits.SCRUB_INTERVAL_S
+    """How often a running node looks at all its rows; 0: never."""
 
     def store_key(self) -> StoreKey | None:
         """Raises ``StoreError`` if the key cannot be had."""
@@ -55,8 +58,16 @@ class NodeConfig:
         return self.folder / REJECTED_NAME
 
 
-_KEYS: Final = {"node_id", "parent_address", "listen", "metrics_listen", "reconnect_ms_max", "encryption"}
-_NUMBERS: Final = {"reconnect_ms_max"}
+_KEYS: Final = {
+    "node_id",
+    "parent_address",
+    "listen",
+    "metrics_listen",
+    "reconnect_ms_max",
+    "encryption",
+    "scrub_interval_s",
+}
+_NUMBERS: Final = {"reconnect_ms_max", "scrub_interval_s"}
 
 
 def load_config(folder: Path) -> NodeConfig:
@@ -96,7 +107,18 @@ def load_config(folder: Path) -> NodeConfig:
             content.get("reconnect_ms_max", limits.RECONNECT_DELAY_MAX_MS), limits.RECONNECT_DELAY_MIN_MS
         ),
         encryption=encryption,
+        scrub_interval_s=max(content.get("scrub_interval_s", limits.SCRUB_INTERVAL_S), 0),
     )
+
+
+def require_store_of(config: NodeConfig, store: Store) -> None:
+    """Raises ``StoreDamaged`` if settings and store are of two nodes."""
+    if store.node_id != config.node_id:
+        raise StoreDamaged(
+            f"{config.folder} has the settings of {config.node_id} and the store of {store.node_id}.",
+            hint="One of the two was copied here from another node. Put the right one back, or restore the store: "
+            "dansync restore FOLDER --from FILE (what is there now is kept).",
+        )
 
 
 def _address(path: Path, key: str, value: str) -> str:
@@ -117,6 +139,8 @@ def save_config(config: NodeConfig) -> None:
         lines.append(f'encryption = "{config.encryption}"')
     if config.reconnect_ms_max != limits.RECONNECT_DELAY_MAX_MS:
         lines.append(f"reconnect_ms_max = {config.reconnect_ms_max}")
+    if config.scrub_interval_s != limits.SCRUB_INTERVAL_S:
+        lines.append(f"scrub_interval_s = {config.scrub_interval_s}")
     path = config.folder / SETTINGS_NAME
     temporary = path.with_name(f".{SETTINGS_NAME}.part")
     temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")

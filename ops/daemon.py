@@ -24,17 +24,18 @@ from hub.server import HubServer
 from hub.session import Hub
 from node import limits
 from node.clock import SystemClock
-from node.errors import IdentityError, StoreBusy
+from node.errors import IdentityError, StoreBusy, StoreDamaged
 from node.identity.certificates import Certificate
 from node.identity.folder import AuthorityFolder, IdentityFolder
 from node.ids import NodeId
 from node.session import ChildEndpoint
 from node.store import Store
 from node.uplink import Parent, Uplink
-from ops.config import NodeConfig
+from ops.config import NodeConfig, require_store_of
 from ops.metrics import MetricsServer, NodeMetrics
 from ops.release import RELEASE
 from ops.renewal import Renewal
+from ops.scrubbing import Scrubber
 
 T = TypeVar("T")
 _log = logging.getLogger("dansync.daemon")
@@ -102,6 +103,11 @@ class Daemon:
         self.identities.load()  # before anything else: a node that is not enrolled neither dials nor listens
         key = self.config.store_key()
         store = Store.open(self.config.store_path, clock=self.clock, source=self.source, cache_kib=cache, key=key)
+        try:
+            require_store_of(self.config, store)
+        except StoreDamaged:
+            store.close()
+            raise
         for loss in store.missing:
             _log.error(
                 "commits are missing: the store ends at %d, but %d was made here", loss.found.seq, loss.witnessed.seq
@@ -145,6 +151,9 @@ class Daemon:
                     await self.uplink.drain()
                 return
             tasks.append(asyncio.create_task(self._notice()))
+            if self.config.scrub_interval_s:
+                scrubber = Scrubber(self.config, self.store, self.in_store, self.clock, self._is_busy)
+                tasks.append(asyncio.create_task(scrubber.keep_scrubbing()))
             if self.server is not None:
                 tasks.append(asyncio.create_task(self.server.failure()))
             if self.uplink is not None:
@@ -203,6 +212,10 @@ class Daemon:
             self.uplink.notify()
         if self.server is not None:
             self.server.notify()
+
+    def _is_busy(self) -> bool:
+        """Whether batches of children wait to be applied."""
+        return self.server is not None and self.server.hub.queued > 0
 
     def _taken_down(self) -> None:
         """Called in the store's thread: something came from the parent, and children may have wanted it."""

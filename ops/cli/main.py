@@ -41,6 +41,9 @@ COMMANDS: Final = (
             "courier": "courier:courier",
             "quarantine": "quarantine:quarantine",
             "encrypt": "encrypt:encrypt",
+            "backup": "backup:backup",
+            "restore": "restore:restore",
+            "scrub": "scrub:scrub_command",
         },
     ),
     (

@@ -131,7 +131,7 @@ def test_settings_and_store_of_two_nodes_are_refused(tmp_path: Path) -> None:
     settings = (folder / "node.toml").read_text()
     (folder / "node.toml").write_text(settings.replace("tran-phu", "le-loi"))
     result = dansync("status", folder)
-    assert result.exit_code == 2
+    assert result.exit_code == 3
     assert "put the right one back" in result.stderr
 
 
