@@ -136,10 +136,7 @@ def explained(path: str) -> Iterator[None]:
             f"The store {path} is being written by another process.", hint="Wait a moment and try again."
         ) from error
     except apsw.FullError as error:
-        raise StoreFull(
-            f"The disk that holds {path} is full. Nothing of this step was written; what was recorded before is safe.",
-            hint="Free some space and run the same command again; it goes on where it stopped.",
-        ) from error
+        raise _full(path) from error
     except (apsw.ReadOnlyError, apsw.PermissionsError, apsw.CantOpenError) as error:
         raise StoreError(
             f"The store {path} cannot be opened for this use ({error}).",
@@ -154,10 +151,21 @@ def explained(path: str) -> Iterator[None]:
             f"The store {path} is damaged: a text in it cannot be read ({error}).", hint=RESTORE_HINT
         ) from error
     except apsw.IOError as error:
+        if (
+            getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_SHMSIZE
+        ):  # no room for the shared memory beside the store
+            raise _full(path) from error
         raise StoreBroken(
             f"The disk under {path} reported an error ({error}). The last step may or may not have been recorded.",
             hint="Check the disk and start again: the store then shows what is there, and nothing is sent twice.",
         ) from error
+
+
+def _full(path: str) -> StoreFull:
+    return StoreFull(
+        f"The disk that holds {path} is full. Nothing of this step was written; what was recorded before is safe.",
+        hint="Free some space and run the same command again; it goes on where it stopped.",
+    )
 
 
 def open_database(
@@ -193,6 +201,7 @@ def open_database(
                 _check_encryption(Path(name), key)
             elif int(connection.pragma("user_version")) not in _versions(mode):
                 _refuse_version(name, int(connection.pragma("user_version")))
+            _check_columns(connection, name)
             return database
         except BaseException:
             connection.close()
@@ -329,6 +338,30 @@ def _check_identity(connection: apsw.Connection, name: str, mode: Mode) -> None:
             f"The file {name} is not a dansync store.",
             hint="Put the store's own file back, or restore it: dansync restore FOLDER --from FILE",
         )
+
+
+_SELECT_COLUMNS: Final = (
+    "SELECT m.name, p.name FROM sqlite_schema AS m, pragma_table_info(m.name) AS p WHERE m.type = 'table' "
+    "ORDER BY m.name, p.cid"
+)
+_COLUMNS: Final = {
+    table.name: tuple(column.name for column in table.columns) for table in schema.metadata.sorted_tables
+}
+
+
+def _check_columns(connection: apsw.Connection, name: str) -> None:
+    """A bit that flips where the names of tables and columns stand makes every later error a riddle."""
+    if connection.pragma("user_version") != schema.SCHEMA_VERSION:
+        return  # a copy of an older one
+    found: dict[str, list[str]] = {}
+    for table, column in connection.execute(_SELECT_COLUMNS):
+        found.setdefault(str(table), []).append(str(column))
+    for table, columns in _COLUMNS.items():
+        if tuple(found.get(table, ())) != columns:
+            raise StoreDamaged(
+                f"The store {name} is damaged: the description of its table {table} is not what it should be.",
+                hint=RESTORE_HINT,
+            )
 
 
 def _refuse_version(name: str, version: int) -> None:

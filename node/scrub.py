@@ -9,9 +9,10 @@ runs it decides about pauses.
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections import Counter
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, TypeVar, cast
@@ -52,6 +53,7 @@ _UPSERT_KNOWN: Final = (
     "ON CONFLICT (origin) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, digest = excluded.digest, "
     "verdict = excluded.verdict, rotten = excluded.rotten, scrubbed_at = excluded.scrubbed_at"
 )
+_SELECT_SCHEMA: Final = "SELECT name, sql FROM sqlite_schema WHERE type IN ('index', 'trigger')"
 _SELECT_FIRST: Final = "SELECT min(seq) FROM change_log WHERE origin = ?"
 _SELECT_RAW: Final = {
     name: f"SELECT id, {', '.join(f'typeof({c}), CAST({c} AS BLOB)' for c in columns)} FROM {name} "
@@ -188,7 +190,16 @@ def _structure(store: Store) -> Generator[Slice, None, tuple[str, ...]]:
         except (StoreDamaged, StoreBroken) as error:
             damage.append(f"{name}: {error.message}")
         yield Slice("tables", number, len(names))
+    damage += _descriptions(store)
     return tuple(damage[:_DAMAGE_SHOWN])
+
+
+def _descriptions(store: Store) -> Iterator[str]:
+    """Indexes and guards whose description is not that of a new store."""
+    with contextlib.closing(scratch_database()) as new, store.database.snapshot() as connection:
+        expected = dict(new.connection.execute(_SELECT_SCHEMA))
+        found = dict(connection.execute(_SELECT_SCHEMA))
+    yield from (f"the description of {name} is damaged" for name in expected if found.get(name) != expected[name])
 
 
 def scrub_origin(

@@ -24,7 +24,7 @@ from hub.server import HubServer
 from hub.session import Hub
 from node import limits
 from node.clock import SystemClock
-from node.errors import IdentityError, StoreBusy, StoreDamaged
+from node.errors import IdentityError, StoreBusy, StoreDamaged, StoreError
 from node.identity.certificates import Certificate
 from node.identity.folder import AuthorityFolder, IdentityFolder
 from node.ids import NodeId
@@ -43,7 +43,7 @@ _log = logging.getLogger("dansync.daemon")
 
 @contextlib.contextmanager
 def daemon_lock(config: NodeConfig) -> Iterator[None]:
-    """Held while a node runs: a second daemon on the same folder is refused. Raises ``StoreBusy``."""
+    """Held while a node runs: a second daemon on the same folder is refused. Raises ``StoreBusy``, ``StoreError``."""
     lock = FileLock(config.lock_path)
     try:
         lock.acquire(timeout=0)
@@ -52,6 +52,11 @@ def daemon_lock(config: NodeConfig) -> Iterator[None]:
             f"Node {config.node_id} is already running in {config.folder}.",
             hint="Stop the other one first, or look at it with: dansync status",
         ) from None
+    except OSError as error:
+        raise StoreError(
+            f"The folder {config.folder} cannot be written ({error.strerror}).",
+            hint="Check that its disk is not full or read-only, and that this user may write there.",
+        ) from error
     try:
         yield
     finally:

@@ -20,6 +20,7 @@ from node.ids import OriginId, id_from_text
 from node.store import Store
 from node.users import require_role
 from ops.cli.command import command_options as json_option
+from ops.cli.output import Output
 from ops.config import NodeConfig, load_config, require_store_of
 from ops.i18n import N_, _
 
@@ -76,9 +77,21 @@ def opened(folder: Path, mode: Mode = "write", *, call: str, user: str = "") -> 
     try:
         require_store_of(config, store)
         require_role(store, call, user or acting_user())
+        _tell_losses(folder, store)
         yield config, store
     finally:
         store.close()
+
+
+def _tell_losses(folder: Path, store: Store) -> None:
+    """Commits that were found missing just now, while somebody looks; the alarm stays."""
+    for loss in store.missing:
+        Output(json_mode=False).warn(
+            _(
+                "Commits are missing: the register ends at commit {found}, and commit {seq} was made here before. The "
+                "disk may be failing. What was sent comes back from the parent: dansync status {folder}"
+            ).format(found=loss.found.seq, seq=loss.witnessed.seq, folder=folder)
+        )
 
 
 def named_origin(store: Store, text: str) -> OriginId:

@@ -13,6 +13,7 @@ from node import limits
 from node.chain import KIND_REGISTER
 from node.clock import ManualClock
 from node.digest import OriginDigest
+from node.errors import StoreDamaged
 from node.ids import OriginId
 from node.mending import mend
 from node.replay import Quarantined, store_quarantine, triggers_off
@@ -101,7 +102,7 @@ def test_rot_is_found_the_first_time_and_between_two_commits(store: Store) -> No
 
 def test_where_nothing_changed_no_log_is_replayed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     scrubbed(store)
-    monkeypatch.setattr("node.scrub.scratch_database", lambda: pytest.fail("replayed"))
+    monkeypatch.setattr("node.scrub.Replay", lambda *_: pytest.fail("replayed"))
     assert scrubbed(store).sound
 
 
@@ -263,6 +264,20 @@ def test_a_page_that_is_damaged_is_told_with_its_table(tmp_path: Path) -> None:
     scrubbed(store)
     assert codes(store).count("store_damaged") == len(found.damage), "said once"
     store.close()
+
+
+def test_a_description_that_is_damaged_is_told(store: Store, tmp_path: Path) -> None:
+    connection = store.connection
+    connection.execute("PRAGMA writable_schema = 1")
+    connection.execute(
+        "UPDATE sqlite_schema SET sql = replace(sql, 'dansync_guard', 'dansync_fuard') WHERE name = 'person_guard_insert'"
+    )
+    assert scrubbed(store).damage == ("the description of person_guard_insert is damaged",)
+    connection.execute("UPDATE sqlite_schema SET sql = replace(sql, 'phone', 'phont') WHERE name = 'person'")
+    store.close()
+    with pytest.raises(StoreDamaged, match="description of its table person") as caught:
+        Store.open(tmp_path / "c.db", clock=ManualClock(NOW_MS), source=random.Random(1))
+    assert "dansync restore" in caught.value.hint
 
 
 # --- mending ---------------------------------------------------------------------------------------------------------
