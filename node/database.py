@@ -146,14 +146,19 @@ def explained(path: str) -> Iterator[None]:
         raise StoreDamaged(
             f"The store {path} is damaged or is not a dansync store ({error}).", hint=RESTORE_HINT
         ) from error
+    except apsw.SQLError as error:
+        if "no such function" not in str(error):
+            raise  # a mistake of ours
+        raise StoreDamaged(
+            f"The store {path} is damaged: the description of a table is not what it should be ({error}).",
+            hint=RESTORE_HINT,
+        ) from error
     except UnicodeDecodeError as error:  # SQLite gives out a text in which bits flipped as it stands
         raise StoreDamaged(
             f"The store {path} is damaged: a text in it cannot be read ({error}).", hint=RESTORE_HINT
         ) from error
     except apsw.IOError as error:
-        if (
-            getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_SHMSIZE
-        ):  # no room for the shared memory beside the store
+        if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_SHMSIZE:  # no room for the file beside the store
             raise _full(path) from error
         raise StoreBroken(
             f"The disk under {path} reported an error ({error}). The last step may or may not have been recorded.",

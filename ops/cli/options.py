@@ -11,10 +11,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import apsw
 import rich_click as click
 
 from node.clock import SystemClock
-from node.database import Mode
+from node.database import Mode, explained
 from node.errors import UsageError
 from node.ids import OriginId, id_from_text
 from node.store import Store
@@ -78,7 +79,11 @@ def opened(folder: Path, mode: Mode = "write", *, call: str, user: str = "") -> 
         require_store_of(config, store)
         require_role(store, call, user or acting_user())
         _tell_losses(folder, store)
-        yield config, store
+        try:
+            yield config, store
+        except apsw.Error:
+            with explained(str(config.store_path)):  # what a command met while it read
+                raise
     finally:
         store.close()
 
