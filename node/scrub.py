@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -216,8 +215,10 @@ def scrub_origin(
         except (StoreDamaged, StoreBroken) as error:
             return OriginScrub(work.at, own, "log_rot", _NO_DIGEST, detail=error.message)
         except _OF_ANOTHER_KIND as error:
-            detail = f"a value is not of the kind that its column has ({error})"
-            return OriginScrub(work.at, own, "log_rot", _NO_DIGEST, detail=detail)
+            return OriginScrub(
+                *(work.at, own, "log_rot", _NO_DIGEST),
+                detail=f"a value is not of the kind that its column has ({error})",
+            )
         finally:
             work.close()
     return OriginScrub(head, own, "unproven", _NO_DIGEST)
@@ -315,8 +316,10 @@ class _OriginWork:
             head = self._store.head(self._origin)
             digest = self._store.digest(self._origin).value
         if known is not None and known.head == head and known.digest not in (_NO_DIGEST, digest):
-            detail = "the log does not reach back to the first commit, so it cannot tell which rows"
-            return OriginScrub(head, own, "rot", known.digest, detail=detail)
+            return OriginScrub(
+                *(head, own, "rot", known.digest),
+                detail="the log does not reach back to the first commit, so it cannot tell which rows",
+            )
         same = known is not None and known.head == head and known.digest == digest
         return OriginScrub(head, own, "sound" if same else "unproven", digest)
 
@@ -415,11 +418,10 @@ def keep(store: Store, found: Scrub) -> None:
             connection.execute(_UPSERT_KNOWN, values)
             if item.verdict in ROTTEN and (before is None or (before.verdict, before.rotten) != (item.verdict, rotten)):
                 _alarm(store, item, now)
-        last = Counter(alarm.detail for alarm in store.alarms() if alarm.code == "store_damaged")
+        said = [alarm.detail for alarm in store.alarms() if alarm.code == "store_damaged"]
         for text in found.damage:
-            detail = f"the file of the store is damaged: {text}"
-            if not last[detail]:
-                store.alarm_now("store_damaged", None, detail, now)
+            if not any(detail.endswith(text) for detail in said):
+                store.alarm_now("store_damaged", None, f"the file of the store is damaged: {text}", now)
         store.keep_fact(FACT_SCRUBBED, str(now).encode())
 
 
