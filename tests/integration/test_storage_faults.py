@@ -26,7 +26,7 @@ from tests.identities import Tree
 from tests.integration.test_command_line import daemon, environment
 from tests.integration.test_command_line import dansync as process
 from tests.integration.test_demo import scrape
-from tests.integration.test_identity import ok, wait_until
+from tests.integration.test_identity import ok, started, wait_until
 from tests.unit.node.stores import NOW_MS, add_persons, all_commits, change_phone, new_store
 from tests.unit.ops.cli.command_line import commune, dansync, document
 
@@ -462,6 +462,40 @@ def test_a_commune_that_lost_its_disk_has_everything_back_from_its_backup_and_it
     assert again.digest(origin).rows == 3
     again.close()
     tree.root.store.close()
+
+
+def test_a_commune_that_lost_its_machine_goes_on_with_a_new_one(tmp_path: Path) -> None:
+    """The backup holds the register, and no key: the new machine is enrolled with a new invitation."""
+    root, old, new, backup = tmp_path / "p", tmp_path / "old", tmp_path / "new", tmp_path / "b"
+    port = free_port()
+    ok("init", root, "--node-id", "p", "--tier", "province", "--listen", f"127.0.0.1:{port}")
+    ok("ca", "init", root)
+    commune_of = ("--node-id", "c", "--tier", "commune", "--parent-node-id", "p", "--parent", f"127.0.0.1:{port}")
+    hub = started(root)
+    try:
+        for folder, invitation in ((old, tmp_path / "1.inv"), (new, tmp_path / "2.inv")):
+            ok("init", folder, *commune_of)
+            if folder == new:
+                ok("restore", folder, "--from", backup)
+            ok("node", "invite", root, "c", "--tier", "commune", "--out", invitation)
+            ok("enroll", folder, invitation)
+            if folder == old:
+                ok("record", "household", folder, "--id", "H1")
+                ok("run", folder, "--drain")
+                ok("backup", folder, "--to", backup)
+                ok("record", "household", folder, "--id", "H2")
+                ok("run", folder, "--drain")
+                shutil.rmtree(folder)
+        ok("run", new, "--drain")
+        ok("record", "household", new, "--id", "H3")
+        ok("run", new, "--drain")
+        status = document("status", new)
+        assert [own["seq"] for own in status["own"]] == [4] and status["backlog"]["commits"] == 0
+        assert [alarm["code"] for alarm in status["alarms"] if alarm["code"] == "fork"] == []
+    finally:
+        hub.stop()
+    found, *_rest = state_of(new / "store.db")
+    assert found.sound
 
 
 def test_a_running_node_scrubs_by_itself_and_says_what_it_found(tmp_path: Path) -> None:
