@@ -87,7 +87,8 @@ def take(store: Store, to: Path, *, key: StoreKey | None, source: random.Random)
     part = target.with_name(target.name + _PART)
     try:
         with told(target):
-            part.unlink(missing_ok=True)  # of a try that was interrupted
+            for leftover in (part, part.with_name(f"{part.name}-journal")):  # of a try that was interrupted
+                leftover.unlink(missing_ok=True)
             _vacuum(store, part)
             _mark(part, key, store.clock, source, now)
             sync_file(part)
@@ -236,8 +237,11 @@ def _mark_of(copy: Store, path: Path) -> _Mark:
             f"{path} is a store, and no backup that dansync backup has made.",
             hint="A file that was copied by hand may lack what was in its write-ahead log; name a backup.",
         )
-    mark: _Mark = json.loads(value)
-    return mark
+    try:
+        mark = json.loads(value)
+        return _Mark(node_id=str(mark["node_id"]), taken_at=int(mark["taken_at"]), heads=list(mark["heads"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise _spoilt(path, "what it says of itself cannot be read") from error
 
 
 def _spoilt(path: Path, detail: str) -> StoreDamaged:

@@ -9,10 +9,10 @@ from typing import Final
 import apsw
 
 from node import changelog, limits
+from node.findings import OriginScrub, RottenRow, where
 from node.ids import OriginId
 from node.replay import inspect, triggers_off
 from node.schema import CAPTURED_NAMES
-from node.scrub import OriginScrub, RottenRow, where
 from node.store import Store
 
 _DELETE_ROW: Final = {name: f"DELETE FROM {name} WHERE origin = ? AND id = ?" for name in CAPTURED_NAMES}

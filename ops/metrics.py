@@ -22,10 +22,10 @@ from prometheus_client.registry import Collector
 from node.backup import backed_up_at
 from node.clock import SystemClock
 from node.errors import DansyncError, UsageError
+from node.findings import ROTTEN, known_scrubs, scrubbed_at
 from node.protocol.codes import known_code
 from node.quarantine import tally
 from node.reference import Reference
-from node.scrub import ROTTEN, known_scrubs, scrubbed_at
 from node.store import Store
 from node.takeover import missing_origins
 

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 from node import limits
 from node.clock import Clock
 from node.errors import DansyncError
-from node.scrub import Scrub, keep, scrub, scrubbed_at
+from node.findings import Scrub, keep, scrubbed_at
+from node.scrub import scrub
 from node.store import Store
 from ops.config import NodeConfig
 

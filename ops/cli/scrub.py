@@ -8,9 +8,10 @@ from typing import Any, Final
 import rich_click as click
 
 from node.errors import StoreDamaged
+from node.findings import OriginScrub, Scrub, keep
 from node.ids import OriginId, id_text
 from node.mending import mend
-from node.scrub import OriginScrub, Scrub, keep, scrub
+from node.scrub import scrub
 from node.store import Store
 from ops.cli.command import Command, command_options
 from ops.cli.held_documents import register_names

@@ -11,11 +11,11 @@ import rich_click as click
 
 from node.backup import backed_up_at
 from node.courier.trips import Trip, trips
+from node.findings import ROTTEN, Known, known_scrubs, scrubbed_at
 from node.identity.folder import Identity
 from node.ids import NodeId, OriginId, id_text
 from node.quarantine import Tally, tally
 from node.reference import Reference
-from node.scrub import ROTTEN, Known, known_scrubs, scrubbed_at
 from node.store import Acknowledgement, Alarm, OriginState, Profile, Store
 from node.takeover import missing_origins
 from ops.cli.command import Command, command_options

@@ -19,7 +19,8 @@ from click.testing import Result
 from node.clock import ManualClock
 from node.digest import OriginDigest
 from node.errors import DansyncError
-from node.scrub import Scrub, finish, scrub
+from node.findings import Scrub
+from node.scrub import finish, scrub
 from node.store import Store
 from ops.rehearsal.nodes import NodeProcess, free_port
 from tests.identities import Tree

@@ -99,9 +99,10 @@ def test_a_file_that_is_there_is_not_overwritten(store: Store, tmp_path: Path) -
 
 
 def test_what_an_interrupted_try_left_is_in_nobody_s_way(store: Store, tmp_path: Path) -> None:
-    (tmp_path / "b.part").write_bytes(b"half")
+    for end in ("", "-journal"):
+        (tmp_path / f"b.part{end}").write_bytes(b"half")
     taken(store, tmp_path / "b")
-    assert not (tmp_path / "b.part").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "node"]
 
 
 def test_a_place_that_cannot_be_written_is_told_and_nothing_left(store: Store, tmp_path: Path) -> None:
@@ -195,6 +196,16 @@ def test_a_backup_that_was_written_to_is_none_any_more(store: Store, tmp_path: P
     add_persons(copy, ["Mallory"])
     copy.close()
     with pytest.raises(StoreDamaged, match="its heads are not those at which it was made"):
+        looked_at(path)
+
+
+@pytest.mark.parametrize("mark", ["", "no JSON", "{}", "[]", '{"node_id": "c", "taken_at": "x", "heads": []}'])
+def test_a_backup_whose_word_about_itself_cannot_be_read_is_refused(mark: str, store: Store, tmp_path: Path) -> None:
+    path = taken(store, tmp_path / "b").path
+    copy = Store.open(path, clock=CLOCK, source=SOURCE, mode="copy")
+    copy.keep_fact(backup.FACT_BACKUP, mark.encode())
+    copy.close()
+    with pytest.raises(StoreDamaged, match="what it says of itself cannot be read"):
         looked_at(path)
 
 

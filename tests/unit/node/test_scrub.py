@@ -14,10 +14,11 @@ from node.chain import KIND_REGISTER
 from node.clock import ManualClock
 from node.digest import OriginDigest
 from node.errors import StoreDamaged
+from node.findings import OriginScrub, Scrub, keep, known_scrubs, scrubbed_at
 from node.ids import OriginId
 from node.mending import mend
 from node.replay import Quarantined, store_quarantine, triggers_off
-from node.scrub import OriginScrub, Scrub, finish, keep, known_scrubs, scrub, scrubbed_at
+from node.scrub import finish, scrub
 from node.store import Store
 from tests.unit.node.exchange import Exchange
 from tests.unit.node.stores import INSERT_EVENT, NOW_MS, add_persons, all_commits, change_phone, new_store, people

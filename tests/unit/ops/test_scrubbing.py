@@ -11,8 +11,8 @@ import pytest
 
 from node import limits
 from node.clock import ManualClock
+from node.findings import scrubbed_at
 from node.replay import triggers_off
-from node.scrub import scrubbed_at
 from ops.config import load_config, save_config
 from ops.scrubbing import Scrubber, due_in_ms, pause_ms
 from tests.unit.node.exchange import NOW_MS, Exchange
