@@ -22,6 +22,11 @@ _SELECT_HASH = sql(
         change_log.c.origin == sa.bindparam("origin"), change_log.c.seq == sa.bindparam("seq")
     )
 )
+_SELECT_SEQ = sql(
+    sa.select(change_log.c.seq).where(
+        change_log.c.origin == sa.bindparam("origin"), change_log.c.hash == sa.bindparam("value")
+    )
+)
 _SELECT_COMMITS = sql(
     sa.select(*(change_log.c[name] for name in COMMIT_FIELDS))
     .where(change_log.c.origin == sa.bindparam("origin"), change_log.c.seq > sa.bindparam("after"))
@@ -47,6 +52,11 @@ def hash_at(connection: apsw.Connection, origin: OriginId, seq: Seq) -> Hash | N
         return GENESIS_HASH
     row = connection.execute(_SELECT_HASH, {"origin": origin, "seq": seq}).fetchone()
     return None if row is None else Hash(row[0])
+
+
+def has_commit(connection: apsw.Connection, origin: OriginId, value: bytes) -> bool:
+    """Whether a commit of that hash is in the log; it walks the whole log of the origin."""
+    return connection.execute(_SELECT_SEQ, {"origin": origin, "value": value}).fetchone() is not None
 
 
 def read_commits(connection: apsw.Connection, origin: OriginId, after: Seq, *, count: int) -> Iterator[Commit]:

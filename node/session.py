@@ -13,7 +13,7 @@ from node.applier import Applied, GroupApplier, Refused, Work, decode
 from node.chain import Head
 from node.healing import Healer
 from node.identity.keys import NodeKey
-from node.ids import Hash, OriginId, UnitCode
+from node.ids import Hash, NodeId, OriginId, UnitCode
 from node.letters import LetterReader
 from node.mail import Mail
 from node.outgoing import next_batch
@@ -67,19 +67,29 @@ _UPSERT_ACKNOWLEDGED = (
 class ChildEndpoint:
     """One session with the parent. ``outbox`` fills with messages to send, in order; ``closed`` is set at its end.
 
-    ``key`` signs what this node made. ``on_taken`` is called when something has come from the parent.
+    ``key`` signs what this node made. ``parent`` is who is dialled: tickets are kept for each parent, so that a node
+    that comes back to an earlier one is not taken for a copy. ``on_taken`` is called when something has come from the
+    parent.
     """
 
     def __init__(
-        self, store: Store, *, key: NodeKey, follow: bool, release: str, on_taken: Callable[[], None] | None = None
+        self,
+        store: Store,
+        *,
+        key: NodeKey,
+        follow: bool,
+        release: str,
+        parent: NodeId = tickets.PARENT,
+        on_taken: Callable[[], None] | None = None,
     ) -> None:
         self._store = store
+        self._parent = parent
         self._key = key
         self._on_taken = on_taken
         self._release = release
         self._reference = Reference(store)
         self._mail = Mail(store, self._reference)
-        self._mail_link = self._mail.link(None)
+        self._mail_link = self._mail.link(None, parent=parent)
         self._healer = Healer(store, self._reference, key)
         self._letters = LetterReader(store, self._mail, self._healer, RowDesk(store, self._mail, key))
         self._healing: dict[OriginId, Head] = {}
@@ -104,7 +114,7 @@ class ChildEndpoint:
         profiles = store.profiles()
         profile = next((profiles[head.origin] for head in own if head.origin in profiles), None)
         with store.database.snapshot() as connection:
-            ticket = tickets.newest(connection, tickets.PARENT)
+            ticket = tickets.newest(connection, self._parent)
         hello = Hello(
             protocol_version_min=PROTOCOL_VERSION_MIN,
             protocol_version_max=PROTOCOL_VERSION_MAX,
@@ -158,6 +168,7 @@ class ChildEndpoint:
 
     def _read_mail(self) -> list[ChildAction]:
         actions: list[ChildAction] = []
+        self._mail.reroute()
         if not self._healing and self._letters.read():
             actions += self.session.advanced(*self._heads(), self._now())
         if self._mail_link.waits:
@@ -219,6 +230,7 @@ class ChildEndpoint:
                     was = self.session.state
                     wishes = self._wishes()
                     self.session.expect(wishes)
+                    self.session.let_go(takeover.departed_origins(self._store, self._reference))
                     apart = [head.origin for head in action.heads if found[head.origin] != head.hash]
                     queue.extend(self.session.located(found, self._older(apart), self._now()))
                     if was is ChildState.LOCATING:  # what came while the session opened
@@ -230,7 +242,7 @@ class ChildEndpoint:
                 case KeepTicket():
                     with self._store.database.transaction() as connection:
                         tickets.keep(
-                            connection, tickets.PARENT, action.ticket, beside=tickets.newest(connection, tickets.PARENT)
+                            connection, self._parent, action.ticket, beside=tickets.newest(connection, self._parent)
                         )
                 case Alarm():
                     if action.code == "stale_ticket":
@@ -304,7 +316,10 @@ class ChildEndpoint:
     def _meet_parent(self) -> None:
         """A parent whose store is another one than last time may have lost letters."""
         parent = self.session.parent
-        if parent is not None and self._store.met(parent.node_id, parent.incarnation):
+        if parent is None:
+            return
+        self._mail_link.peer = parent.node_id
+        if self._store.met(parent.node_id, parent.incarnation):
             self._mail.send_again()
 
     def _put_aside(self, action: TakeDown, work: Work) -> list[ChildAction]:

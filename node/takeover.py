@@ -60,3 +60,15 @@ def missing_origins(
         if hop is not None and holding.subject not in known:
             found.append((holding.subject, hop))
     return tuple(found)
+
+
+def departed_origins(store: Store, reference: Reference) -> frozenset[OriginId]:
+    """Origins that came through this node once and whose holder does not belong below it any more."""
+    found: set[OriginId] = set()
+    for state in store.states():
+        if state.own or state.flow:
+            continue
+        holder = reference.last_holder(state.head.origin)
+        if holder is not None and holder != store.node_id and reference.next_hop(store.node_id, holder) is None:
+            found.add(state.head.origin)
+    return frozenset(found)

@@ -75,10 +75,10 @@ def _require_parent(here: Sender, parcel: Parcel) -> None:
             f"The file comes from node {certificate.node_id}; the parent of this node is {parent}.",
             hint="Take files of the parent only; if the parent has changed, bring one of the new parent.",
         )
-    if here.reference.standing(certificate.serial, parent) == "revoked":
+    if here.reference.standing(certificate.serial, parent) in ("revoked", "superseded"):
         raise SenderRefused(
             "revoked",
-            f"The certificate with which node {parent} has packed the file was revoked.",
+            f"The certificate with which node {parent} has packed the file counts no more.",
             hint="Ask the parent for a new file.",
         )
     if now >= certificate.not_after_ms:

@@ -104,6 +104,7 @@ class ChildSession:
         self._post = Post()
         self._assembly = Assembly()
         self._expected: frozenset[OriginId] = frozenset()
+        self._departed: frozenset[OriginId] = frozenset()
         self._wanted: dict[OriginId, _Wish] = {}
         self._taking: dict[BatchNumber, BatchHeader] = {}
         self._announced_waiting = 0
@@ -215,6 +216,12 @@ class ChildSession:
     def expect(self, heads: Iterable[Head]) -> None:
         """Origins whose missing commits come from the parent: that it has more of them than we have is as it should."""
         self._expected = frozenset(head.origin for head in heads)
+
+    def let_go(self, departed: frozenset[OriginId]) -> None:
+        """Relayed origins that do not come through this node any more: what we have may climb, and nothing of them
+        comes down to us.
+        """
+        self._departed = departed
 
     def want(
         self,
@@ -457,6 +464,10 @@ class ChildSession:
             if head.seq:
                 actions.append(KeepAcknowledged(head, 0))
             return actions
+        if head.origin in self._departed:
+            if relation is Relation.DIVERGED:
+                return [Halt(head.origin, relation.value, EXPLANATIONS[relation])]
+            return [Release(head.origin)]  # the parent has more by another way
         forked = relation in (Relation.FORK, Relation.DIVERGED)
         ask = self.want((cursor.local,), now_ms, {head.origin: older}, forked=forked)
         if relation is Relation.RELAY_BEHIND or (relation is Relation.RESTORED and head.origin in self._expected):
@@ -480,7 +491,9 @@ class ChildSession:
         if cursor is None and message.origin not in self._wanted:
             return self._finish("out_of_turn", "the parent refused an origin that it was not offered")
         if message.batch is None:
-            self._wanted.pop(message.origin, None)
+            wish = self._wanted.pop(message.origin, None)
+            if wish is not None and message.code == "moved":  # the word of it is in the reference data, and on its way
+                return self._pump(now_ms)
         if cursor is None:
             return [Alarm(message.code, message.origin, message.detail), *self._pump(now_ms)]
         if cursor.halted:

@@ -26,7 +26,8 @@ CODES: Final = frozenset(
         ),
         *("foreign", "gap", "wrong_chain", "owned_here", "not_enrolled", "halted"),
         *("unsigned", "wrong_signature", "not_holder", "retired", "forbidden"),
-        *("identity", "revoked", "expired", "second_incarnation"),
+        *("identity", "revoked", "superseded_key", "expired", "second_incarnation"),
+        *("moved", "not_below"),
         *("restored", "fork", "relay_behind", "diverged", "log_missing", "stale_ticket", "origin_unknown_here"),
         *("no_common_commit", "rewound"),
     }

@@ -223,6 +223,11 @@ class ParentSession:
         """What this child is given as it comes."""
         return tuple(self._sending.cursors)
 
+    def has_taken(self, head: Head) -> bool:
+        """Whether the child has an origin that it wanted as far as ``head``, on its disk."""
+        given = self._sending.given(head.origin)
+        return given is not None and given.seq >= head.seq
+
     def advanced(self, head: Head) -> list[ParentAction]:
         """We have more of an origin that the child wanted."""
         if self.state is not ParentState.STREAMING or not self._sending.advanced(head):

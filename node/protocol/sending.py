@@ -105,6 +105,13 @@ class Sending:
         self._flights.popleft()
         return True
 
+    def given(self, origin: OriginId) -> Head | None:
+        """How far the other side surely has an origin; None while that is not known."""
+        cursor = self.cursors.get(origin)
+        if cursor is None or any(flight.head.origin == origin for flight in self._flights):
+            return None
+        return cursor.sent
+
     @property
     def loading(self) -> bool:
         return self._loading is not None
