@@ -578,10 +578,10 @@ class Store:
         with self.database.transaction() as connection:
             connection.execute(_HALT, {"which": origin, "code": "", "reason": ""})
 
-    def acknowledged(self) -> dict[OriginId, Acknowledgement]:
-        """What the parent has confirmed to have on its disk; the newest word where there were several parents."""
+    def acknowledged(self, parent: NodeId | None = None) -> dict[OriginId, Acknowledgement]:
+        """What a parent has confirmed to have on its disk; the newest word of all that were parents if none is named."""
         with explained(self.database.path):
-            rows = list(self.connection.execute(_SELECT_ACKNOWLEDGED))
+            rows = [row for row in self.connection.execute(_SELECT_ACKNOWLEDGED) if parent is None or row[1] == parent]
         return {
             OriginId(row[0]): Acknowledgement(NodeId(row[1]), Seq(row[2]), int(row[3]), int(row[4])) for row in rows
         }

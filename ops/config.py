@@ -37,6 +37,8 @@ class NodeConfig:
     """The longest pause before the parent is dialled again; shorter only where few children share a parent."""
     encryption: str = ""
     """Where the store's key is: ``file:PATH`` or ``keyring:SERVICE``; empty: the store is a plain file."""
+    parent_node_id: NodeId = NodeId("")  # noqa: RUF009  a NodeId is a str
+    """Which node must be at ``parent_address``, where it is not the one that the node was made for."""
 
     def store_key(self) -> StoreKey | None:
         """Raises ``StoreError`` if the key cannot be had."""
@@ -55,7 +57,15 @@ class NodeConfig:
         return self.folder / REJECTED_NAME
 
 
-_KEYS: Final = {"node_id", "parent_address", "listen", "metrics_listen", "reconnect_ms_max", "encryption"}
+_KEYS: Final = {
+    "node_id",
+    "parent_address",
+    "parent_node_id",
+    "listen",
+    "metrics_listen",
+    "reconnect_ms_max",
+    "encryption",
+}
 _NUMBERS: Final = {"reconnect_ms_max"}
 
 
@@ -96,6 +106,7 @@ def load_config(folder: Path) -> NodeConfig:
             content.get("reconnect_ms_max", limits.RECONNECT_DELAY_MAX_MS), limits.RECONNECT_DELAY_MIN_MS
         ),
         encryption=encryption,
+        parent_node_id=NodeId(content.get("parent_node_id", "")),
     )
 
 
@@ -109,10 +120,12 @@ def _address(path: Path, key: str, value: str) -> str:
 
 def save_config(config: NodeConfig) -> None:
     """Write ``node.toml``."""
-    lines = ["# Settings of a dansync node. A running node reads them when it starts."]
+    lines = ["# Settings of a dansync node. A running node reads them when it starts, and its parent at once."]
     for key in ("node_id", "parent_address", "listen", "metrics_listen"):
         value = str(getattr(config, key)).replace("\\", "\\\\").replace('"', '\\"')
         lines.append(f'{key} = "{value}"')
+    if config.parent_node_id:
+        lines.append(f'parent_node_id = "{config.parent_node_id}"')
     if config.encryption:
         lines.append(f'encryption = "{config.encryption}"')
     if config.reconnect_ms_max != limits.RECONNECT_DELAY_MAX_MS:

@@ -11,7 +11,6 @@ from typing import Final
 
 from node import limits, takeover
 from node.applier import Applied, GroupApplier, Work
-from node.courier.cargo import parent_of
 from node.courier.packing import Sender
 from node.courier.parcel import Parcel
 from node.courier.trips import Trip, note, trips
@@ -19,6 +18,7 @@ from node.errors import CourierRefused, SenderRefused
 from node.identity.keys import verifies
 from node.identity.statements import receipt_statement
 from node.ids import NodeId, OriginId
+from node.parentage import parent_of
 from node.protocol.messages import Acknowledge, BatchHeader, Refuse, Want
 from node.protocol.relation import EXPLANATIONS, Relation, relate
 from node.store import OriginState

@@ -19,6 +19,7 @@ from node.ids import NodeId
 from node.interchange.values import ValueRefused, read_id, read_node_id
 from node.reference import Reference
 from ops.cli.command import Group, command_options
+from ops.cli.moving import dissolve, move
 from ops.cli.options import acting_user, folder_argument, opened
 from ops.cli.output import Output, moment
 from ops.enrolment import authority_of, found_authority
@@ -195,7 +196,7 @@ def node_list(folder: Path, *, waiting: bool, json_mode: bool) -> None:
 
     def standing(node_id: NodeId, state: str) -> str:
         if state:
-            return "revoked"
+            return state
         if node_id in pending:
             return "waiting"
         if node_id in until:
@@ -204,6 +205,7 @@ def node_list(folder: Path, *, waiting: bool, json_mode: bool) -> None:
 
     words = {
         "revoked": _("revoked"),
+        "dissolved": _("dissolved"),
         "waiting": _("waits for approval"),
         "enrolled": _("enrolled"),
         "expired": _("expired"),
@@ -232,6 +234,8 @@ def node_list(folder: Path, *, waiting: bool, json_mode: bool) -> None:
                     "node_id": item.node_id,
                     "tier": item.tier,
                     "parent_node_id": item.parent_node_id,
+                    "parent_address": item.parent_address,
+                    "former_parents": item.former_parents.split(),
                     "role": item.role,
                     "standing": state,
                     "not_after": until.get(item.node_id, 0),
@@ -324,17 +328,5 @@ def revoke(folder: Path, node_id: str, *, reason: str, json_mode: bool) -> None:
     output.document({"node_id": node_id, "state": "revoked"})
 
 
-@node.command(
-    help=N_("Say that a node dials another parent from now on."),
-    examples=("dansync node move /srv/binh-dinh tran-phu --parent binh-dinh",),
-)
-@folder_argument
-@_node_argument
-@click.option("--parent", "parent_node_id", required=True, help=N_("Node id of the new parent."))
-@command_options
-def move(folder: Path, node_id: str, *, parent_node_id: str, json_mode: bool) -> None:
-    output = Output(json_mode=json_mode)
-    with opened(folder, call="node move") as (config, store):
-        authority_of(config, store).move(NodeId(node_id), NodeId(parent_node_id), by=acting_user())
-    output.line(_("Node {node} belongs below {parent} now.").format(node=node_id, parent=parent_node_id))
-    output.document({"node_id": node_id, "parent_node_id": parent_node_id})
+node.add_command(move)
+node.add_command(dissolve)

@@ -49,6 +49,7 @@ COMMANDS: Final = (
             "ca": "authority:ca",
             "node": "authority:node",
             "enroll": "enroll:enroll",
+            "parent": "moving:parent",
             "origin": "origin:origin",
             "user": "user:user",
         },
