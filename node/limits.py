@@ -42,6 +42,7 @@ WINDOW_BYTES_MAX: Final = 2 * BATCH_BYTES_MAX
 HEADS_PER_FRAME_MAX: Final = 2_000  # heads (56 bytes each) in one Hello or Welcome frame; more go into further frames
 OLDER_MAX: Final = 64  # heads in a Want, in steps that double: enough for any chain
 LETTER_BYTES_MAX: Final = BATCH_WIRE_BYTES_MAX + 64 * KIB  # a letter may hold a batch of a branch
+CONFIRM_POINTS_MAX: Final = 1_000  # receipts asked for in one call; with a signature each, half a frame
 HEADS_MAX: Final = 100_000  # origins in one session: nine times the communes of the country
 WANTS_MAX: Final = 20_000  # origins that one child is given from above; a restored hub wants all that it relays
 TEXT_FIELD_BYTES_MAX: Final = 1 * KIB  # a name or a reason in a message

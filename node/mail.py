@@ -51,6 +51,7 @@ _SELECT_IDS = sql(
     .order_by(letter.c.position)
 )
 _SELECT_LETTER = sql(sa.select(*_COLUMNS, letter.c.came_at).where(letter.c.id == sa.bindparam("which")))
+_SELECT_STATE = sql(sa.select(letter.c.state).where(letter.c.id == sa.bindparam("which")))
 _POST = _INSERT + "DO NOTHING"
 _TAKE = _INSERT + "DO UPDATE SET state = iif(state = 'sent', '', state), comings = comings + 1"
 _SET_SENT = "UPDATE letter SET state = 'sent', sent_to = :peer WHERE id = :which AND state = '' AND comings = :comings"
@@ -149,6 +150,12 @@ class Mail:
             row = connection.execute(_SELECT_LETTER, {"which": which}).fetchone()
         assert row is not None
         return Letter(LetterId(row[0]), OriginId(row[1]), str(row[2]), bytes(row[3])), int(row[4])
+
+    def is_sent(self, which: LetterId) -> bool:
+        """Whether the next hop has a letter."""
+        with self._store.database.snapshot() as connection:
+            row = connection.execute(_SELECT_STATE, {"which": which}).fetchone()
+        return row is not None and row[0] == SENT
 
     def unread(self) -> int:
         """Letters that wait here, for us or for the next hop."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import cast
+from typing import Final, cast
 
 from node import branch, takeover, tickets
 from node.applier import Applied, GroupApplier, Refused, Work, decode
@@ -51,6 +51,8 @@ from node.schema import SCHEMA_VERSION
 from node.store import Store
 from node.wire import decode_response, encode_request
 
+_NEWS_OF_THE_OLD_STORE: Final = frozenset({"stale_ticket", "origin_unknown_here"})
+"""What a parent says to a store that was made anew, and what is no trouble: it knew the one before."""
 _UPSERT_ACKNOWLEDGED = (
     "INSERT INTO acknowledged "
     "(peer, origin, seq, hash, quarantined, acknowledged_at, receipt_seq, receipt_hash, receipt_at_ms, receipt) "
@@ -245,15 +247,20 @@ class ChildEndpoint:
                             connection, self._parent, action.ticket, beside=tickets.newest(connection, self._parent)
                         )
                 case Alarm():
-                    if action.code == "stale_ticket":
-                        self._store.renew_incarnation()
-                    self._store.raise_alarm(action.code, action.origin, action.detail)
+                    self._alarm(action)
                 case Close():
                     self._over(action)
                 case TakeDown() | Switch() | Heal() | Halt() | Release():
                     queue.extend(self._mend(action))
                 case LoadLetter() | TakeLetter() | ForgetLetter():
                     queue.extend(self._post(action))
+
+    def _alarm(self, action: Alarm) -> None:
+        if action.code in _NEWS_OF_THE_OLD_STORE and self._store.restoring:
+            return
+        if action.code == "stale_ticket":
+            self._store.renew_incarnation()
+        self._store.raise_alarm(action.code, action.origin, action.detail)
 
     def _mend(self, action: TakeDown | Switch | Heal | Halt | Release) -> list[ChildAction]:
         """What comes down, and how origins stand."""

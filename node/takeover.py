@@ -3,6 +3,9 @@
 A holding that names this node, or a node below it, for an origin that another node wrote before, makes this node expect
 the origin; its earlier commits come from the parent. Until they are here, nobody writes. A node that held the origin
 before keeps what it has and writes no more: what it had not sent is kept for healing (``node.holding`` refuses).
+
+A node that lost its store and has a new one takes over from itself: everything that it holds, and that nodes below it
+hold, from the first commit on and as far as the parent has it.
 """
 
 from __future__ import annotations
@@ -20,8 +23,9 @@ def prepare(store: Store, reference: Reference) -> bool:
     node_id = store.node_id
     states = {state.head.origin: state for state in store.states()}
     new = False
+    anew = store.restoring
     for holding in reference.current_holdings():
-        if holding.from_seq == 0 or not holding.node_id:
+        if not holding.node_id or (holding.from_seq == 0 and not anew):
             continue  # it comes up by itself, or nobody writes it any more
         state = states.get(holding.subject)
         if holding.node_id == node_id:
@@ -40,11 +44,12 @@ def unfinished(store: Store, reference: Reference) -> tuple[Head, ...]:
     """What was taken over, here or below, and is not all here yet: how far it is."""
     node_id = store.node_id
     heads = {state.head.origin: state.head for state in store.states()}
+    anew = store.restoring
     return tuple(
         heads[holding.subject]
         for holding in reference.current_holdings()
         if holding.subject in heads
-        and heads[holding.subject].seq < holding.from_seq
+        and (anew or heads[holding.subject].seq < holding.from_seq)
         and (holding.node_id == node_id or reference.next_hop(node_id, holding.node_id) is not None)
     )
 

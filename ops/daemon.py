@@ -112,6 +112,12 @@ class Daemon:
             _log.error(
                 "commits are missing: the store ends at %d, but %d was made here", loss.found.seq, loss.witnessed.seq
             )
+        if store.restoring:
+            store.close()
+            raise UsageError(
+                f"Node {self.config.node_id} is being restored from its parent.",
+                hint=f"Run dansync restore {self.config.folder} again, until it says that it is done.",
+            )
         self._reference = Reference(store)
         store.retry_quarantined()  # what stood in the way may be gone since the node stopped
         return store

@@ -90,7 +90,8 @@ def node() -> None:
     help=N_(
         "Invite a node: prints a one-time token, or writes it to a file, for dansync enroll.\n\n"
         "Whoever has the token can enrol as this node, once: hand it over like a key. A node that is known, expired or "
-        "on a new machine is invited in the same way; older invitations are withdrawn."
+        "on a new machine is invited in the same way; older invitations are withdrawn, and once it is used, the "
+        "machine that was this node before gets in no more."
     ),
     examples=(
         "dansync node invite /srv/binh-dinh quy-nhon --tier district --out quy-nhon.invitation",
@@ -99,8 +100,17 @@ def node() -> None:
 )
 @folder_argument
 @_node_argument
-@click.option("--tier", required=True, help=N_("What the node is: commune, district, province, or any other word."))
-@click.option("--parent", "parent_node_id", default="", help=N_("Node id of its parent (default: the authority)."))
+@click.option(
+    "--tier",
+    default="",
+    help=N_("What the node is: commune, district, province, or any other word. A known node keeps its own."),
+)
+@click.option(
+    "--parent",
+    "parent_node_id",
+    default="",
+    help=N_("Node id of its parent (default: the one that it has, for a new node the authority)."),
+)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help=N_("Write the token to this new file."))
 @click.option(
     "--days",
@@ -126,7 +136,7 @@ def invite(
 ) -> None:
     output = Output(json_mode=json_mode)
     try:
-        name, tier = NodeId(read_node_id("NODE_ID", node_id)), read_id("--tier", tier)
+        name, word = NodeId(read_node_id("NODE_ID", node_id)), read_id("--tier", tier) if tier else ""
     except ValueRefused as error:
         reason = translated(error.reason)
         raise UsageError(
@@ -136,10 +146,13 @@ def invite(
     if out is not None and out.exists():
         raise UsageError(f"The file {out} exists already.", hint="Choose another name; nothing was changed.")
     with opened(folder, call="node invite") as (config, store):
+        known = Reference(store).node(name)
+        if known is None and not word:
+            raise UsageError(f"Node {name} is not known here yet.", hint="Say what it is: --tier TIER")
         invitation = authority_of(config, store).invite(
             name,
-            NodeId(parent_node_id or config.node_id),
-            tier,
+            NodeId(parent_node_id or (known.parent_node_id if known else config.node_id)),
+            word or (known.tier if known else ""),
             by=acting_user(),
             needs_approval=needs_approval,
             life_ms=days * limits.DAY_MS,

@@ -36,11 +36,13 @@ COMMANDS: Final = (
         {
             "init": "node:init",
             "run": "node:run",
+            "drain": "drain:drain",
             "status": "status:status",
             "log": "log:log",
             "courier": "courier:courier",
             "quarantine": "quarantine:quarantine",
             "encrypt": "encrypt:encrypt",
+            "restore": "restore:restore",
         },
     ),
     (

@@ -26,7 +26,7 @@ from ops.parents import parents_to_dial, set_parent
         "Say that a node belongs below another parent from now on.\n\n"
         "The word goes down to everybody. With --address the node needs no hand on it: it learns from its old parent "
         "where the new one listens, and goes there. Without, or if the old parent is gone for ever, say it at the "
-        "node: dansync parent. What it has goes to the new parent; what the old one has and has not sent on still climbs."
+        "node: dansync parent. What it has goes to the new parent; what the old one has not sent on yet still climbs."
     ),
     examples=(
         "dansync node move /srv/binh-dinh tran-phu --to binh-dinh --address 10.1.0.5:7000",
