@@ -167,7 +167,7 @@ class ParentEndpoint:
         self._mail = hub.mail.link(peer.node_id)
         self._moved_ms: int | None = None
         self.opened_ms = hub.store.clock.monotonic_ms()
-        self.session = ParentSession(self.opened_ms)
+        self.session = ParentSession(self.opened_ms, first=hub.store.reference_origin())
         self.outbox: deque[Message] = deque()
         self.closed: Close | None = None
 

@@ -234,10 +234,11 @@ class ChildEndpoint:
                     self.session.expect(wishes)
                     self.session.let_go(takeover.departed_origins(self._store, self._reference))
                     apart = [head.origin for head in action.heads if found[head.origin] != head.hash]
-                    queue.extend(self.session.located(found, self._older(apart), self._now()))
-                    if was is ChildState.LOCATING:  # what came while the session opened
-                        older = self._older(wish.origin for wish in wishes)
-                        queue.extend(self.session.want(wishes, self._now(), older))
+                    opening = was is ChildState.LOCATING
+                    first = wishes if opening else []
+                    older = self._older((*apart, *(wish.origin for wish in first)))
+                    queue.extend(self.session.located(found, older, self._now(), first))
+                    if opening:  # what came while the session opened
                         queue.extend(self.session.advanced(*self._heads(), self._now()))
                 case KeepAcknowledged():
                     self._to_keep.append(action)

@@ -215,8 +215,8 @@ class Store:
             elif store.node_id != node_id or store._meta(_META_RESTORING) is None:
                 raise UsageError(
                     f"There is a store of node {store.node_id} already: {path}.",
-                    hint="Nothing was changed. If it is damaged, move its folder away and keep it: it may hold what was "
-                    "never sent.",
+                    hint="Nothing was changed. If it is damaged, move its folder away and keep it: it may hold what "
+                    "was never sent.",
                 )
         return store
 

@@ -75,9 +75,11 @@ class Offered:
 
 
 class ParentSession:
-    """One session with one child."""
+    """One session with one child. ``first`` is the origin that the child is given before all others: the reference
+    data, which say whose signatures are good on the rest.
+    """
 
-    def __init__(self, now_ms: int) -> None:
+    def __init__(self, now_ms: int, *, first: OriginId | None = None) -> None:
         self.state = ParentState.NEW
         self.child: Hello | None = None
         self._own: list[Head] = []
@@ -88,7 +90,7 @@ class ParentSession:
         self._refused: dict[OriginId, Refuse] = {}
         self._under_way: dict[BatchNumber, BatchHeader] = {}
         self._bytes_under_way = 0
-        self._sending = Sending()
+        self._sending = Sending(first)
         self._post = Post()
         self._drained_waiting = False
         self._offering: set[OriginId] = set()
