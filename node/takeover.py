@@ -19,13 +19,15 @@ from node.store import OriginState, Store
 
 
 def prepare(store: Store, reference: Reference) -> bool:
-    """Expect the origins that were handed to this node or to one below it. True if there are new ones."""
+    """Expect the origins that were handed to this node or to one below it. True if there are new ones. Those that
+    nobody else held before come up by themselves.
+    """
     node_id = store.node_id
     states = {state.head.origin: state for state in store.states()}
     new = False
     anew = store.restoring
     for holding in reference.current_holdings():
-        if not holding.node_id or (holding.from_seq == 0 and not anew):
+        if not holding.node_id or (holding.number == 0 and not anew):
             continue  # it comes up by itself, or nobody writes it any more
         state = states.get(holding.subject)
         if holding.node_id == node_id:

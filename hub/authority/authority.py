@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from hub.authority.acts import Act, act
 from hub.authority.founding import enrol as register_certificate
-from node import limits
+from node import limits, takeover
 from node.enrolment import OriginClaim
 from node.errors import IdentityError, UsageError
 from node.holding import Holding
@@ -416,6 +416,8 @@ class Authority:
                         under_way.update("registered_origin", item.row_id, state="retired")
         holding = self.reference.holder(subject)
         assert holding is not None
+        if node_id == self.store.node_id:  # a root has no session in which it would hear of it
+            takeover.prepare(self.store, self.reference)
         return holding
 
     # --- inside ----------------------------------------------------------------------------------------------------

@@ -115,7 +115,7 @@ def test_what_a_dissolved_district_wrote_itself_after_the_word_goes_to_its_paren
         province.visit("d", "p")
     found = look(province, province.d)
     assert not found.left
-    assert standing(found)["d"] == ("letters", 3, 1)
+    assert standing(found)["d"] == ("signed", 3, 3), "its parent has put them where they were"
     people = province.p.store.connection.execute("SELECT count(*) FROM person").fetchall()
     assert people == [(7,)], "five of the commune, and the two of the district"
 
