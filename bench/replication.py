@@ -30,11 +30,12 @@ from node.database import open_database
 from node.identity.certificates import Certificate
 from node.identity.statements import batch_statement
 from node.ids import GENESIS_HASH, OriginId, Seq
+from node.parentage import Parent
 from node.reference import Reference
 from node.replay import triggers_off
 from node.session import ChildEndpoint
 from node.store import Store
-from node.uplink import Parent, Uplink
+from node.uplink import Uplink, always
 from tests.identities import Member, Tree
 
 T = TypeVar("T")
@@ -214,9 +215,9 @@ async def _end_to_end(parent: Store, root: Member, member: Member) -> float:
         server = HubServer(hub, "127.0.0.1:0", in_parent, lambda: None, lambda: root.identity, _nobody_enrols)
         await server.start()
         uplink = Uplink(
-            Parent(server.address, root.identity.node_id),
+            always(Parent(server.address, root.identity.node_id)),
             lambda: member.identity,
-            lambda follow: ChildEndpoint(child, key=member.key, follow=follow, release="bench"),
+            lambda follow, _parent: ChildEndpoint(child, key=member.key, follow=follow, release="bench"),
             in_child,
             source,
             SystemClock(),

@@ -75,6 +75,13 @@ def _require_child(here: Sender, certificate: Certificate) -> None:
             f"Node {child} was revoked: what it brings is not taken.",
             hint="If the register goes on at another machine: dansync origin handover",
         )
+    if standing == "superseded":
+        raise SenderRefused(
+            "superseded",
+            f"Another machine has enrolled as node {child} since this file was packed: it is not taken.",
+            hint=f"Bring a file of the machine that is node {child} now. If the old one is to be it again, "
+            "invite it: dansync node invite",
+        )
     if standing == "unknown":
         raise SenderRefused(
             "not_enrolled",
@@ -115,7 +122,7 @@ class _Taking:
             objection = (
                 Objection("owned_here", "this origin is written by the parent itself")
                 if origin in own
-                else self._reference.objection(origin, self._child)
+                else self._reference.objection(origin, self._child, formerly=True)
             )
             if objection is not None:
                 self._refuse(origin, *objection)
@@ -222,7 +229,7 @@ def _brings(here: Sender, child: NodeId, state: OriginState, brought: set[Origin
         return False
     if state.via != child and state.head.origin not in brought:
         return False
-    return here.reference.objection(state.head.origin, child) is None
+    return here.reference.objection(state.head.origin, child, formerly=True) is None
 
 
 def _spans(here: Sender, child: NodeId, cargo: Sequence[CargoTaken]) -> Iterable[Span]:

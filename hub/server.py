@@ -29,6 +29,8 @@ from node.identity.certificates import Certificate
 from node.identity.folder import Identity
 from node.ids import NodeId
 from node.protocol.codes import known_code
+from node.receipts import Receipt, confirm
+from node.receipts_wire import CONFIRM_METHOD, decode_confirm_request, encode_confirm_response
 from node.transport import SERVER_OPTIONS, Context, ContextStream
 from node.wire import SYNC_METHOD
 
@@ -87,7 +89,11 @@ class HubServer:
         )
         service, _, method = SYNC_METHOD.strip("/").partition("/")
         self._server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(service, {method: handler}), self._enrolment_handler())
+            (
+                grpc.method_handlers_generic_handler(service, {method: handler}),
+                self._enrolment_handler(),
+                self._receipt_handler(),
+            )
         )
         host = self.address.rpartition(":")[0]
         try:
@@ -169,6 +175,34 @@ class HubServer:
         except DansyncError as error:
             _log.error("a call of %s failed: %s", peer.node_id, error)
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, error.message)
+        raise AssertionError("abort returned")
+
+    def _receipt_handler(self) -> grpc.GenericRpcHandler:
+        """Asking what is on our disk."""
+        service, _, method = CONFIRM_METHOD.strip("/").partition("/")
+        handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(
+            self._confirm, request_deserializer=None, response_serializer=None
+        )
+        return grpc.method_handlers_generic_handler(service, {method: handler})
+
+    async def _confirm(self, request: bytes, context: Context) -> bytes:
+        """A node that is revoked, or not known here yet, is told nothing."""
+        peer = await self._admitted(context, CONFIRM_METHOD)
+        hub = self.hub
+
+        def look() -> list[Receipt]:
+            known = hub.reference.standing(peer.serial, peer.node_id) == "good"
+            return confirm(hub.store, hub.key, points) if known else []
+
+        try:
+            points = decode_confirm_request(request)
+            return encode_confirm_response(await self._in_store(look))
+        except FrameRefused as error:
+            self._count(error.code)
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, error.message)
+        except StoreError as error:
+            self._store_failed(error)
+            await context.abort(grpc.StatusCode.UNAVAILABLE, error.message)
         raise AssertionError("abort returned")
 
     async def _admitted(self, context: Context, method: str) -> Certificate:

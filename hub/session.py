@@ -12,13 +12,13 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import cast
 
-from node import limits, tickets
+from node import changelog, limits, tickets
 from node.applier import Applied, GroupApplier, Refused, Work
 from node.chain import Head
 from node.healing import Healer
 from node.identity.keys import NodeKey
 from node.identity.statements import receipt_statement
-from node.ids import GENESIS_HASH, NodeId, OriginId, Seq
+from node.ids import GENESIS_HASH, Hash, NodeId, OriginId, Seq
 from node.letters import LetterReader
 from node.mail import Mail
 from node.outgoing import next_batch
@@ -55,11 +55,13 @@ from node.protocol.messages import (
     ParentMessage,
     Refuse,
     StateStatement,
+    Taken,
     TicketVerdict,
+    Want,
     Welcome,
 )
 from node.protocol.parent import LookedUp, Offered, ParentSession
-from node.reference import Reference
+from node.reference import Objection, Reference
 from node.rows import RowDesk
 from node.schema import SCHEMA_VERSION
 from node.snapshot_desk import SnapshotDesk, SnapshotRefused
@@ -204,8 +206,9 @@ class ParentEndpoint:
         self._changed_over = len(hub.store.changed_over)
         self._asked: set[OriginId] = set()
         self._mail = hub.mail.link(peer.node_id)
+        self._moved_ms: int | None = None
         self.opened_ms = hub.store.clock.monotonic_ms()
-        self.session = ParentSession(self.opened_ms)
+        self.session = ParentSession(self.opened_ms, first=hub.store.reference_origin())
         self.outbox: deque[Message] = deque()
         self.closed: Close | None = None
 
@@ -219,6 +222,8 @@ class ParentEndpoint:
             self._perform(self.session.violated("identity", detail))
             return
         self._perform(self.session.receive(message, self._now()))
+        if isinstance(message, Want | Taken):
+            self._check_belonging()
 
     def receive_frame(self, frame: bytes) -> None:
         """Raises ``FrameRefused``."""
@@ -240,6 +245,7 @@ class ParentEndpoint:
 
     def tick(self) -> None:
         self._check_standing()
+        self._check_belonging()
         self.check_place()
         self._look_for_mail()
         self._ask_anew()
@@ -257,7 +263,10 @@ class ParentEndpoint:
                 self._perform(self.session.ask_for_state(origin))
 
     def _look_for_mail(self) -> None:
-        if self.closed is None and self._mail.waits:
+        if self.closed is not None:
+            return
+        self._hub.mail.reroute()
+        if self._mail.waits:
             self._perform(self.session.mail_waits())
 
     def check_place(self) -> None:
@@ -275,10 +284,52 @@ class ParentEndpoint:
         standing = self._hub.reference.standing(serial, node_id)
         if standing == "revoked":
             self.stop("revoked", f"node {node_id} was revoked")
+        elif standing == "superseded":
+            self.stop("superseded_key", f"another machine has enrolled as node {node_id} since: invite this one again")
         elif standing == "unknown":
             self.stop("not_enrolled", f"node {node_id} is not enrolled here, or not yet known here")
         elif self._hub.store.clock.wall_ms() >= self.peer.not_after_ms:
             self.stop("expired", f"the certificate of node {node_id} has expired")
+
+    def _misplaced(self) -> Objection | None:
+        """Why this node is not the one that the child belongs to, as far as is known here.
+
+        Word of a move reaches nodes at different times. A child that knows reference data which are not here may know
+        of one: it is to wait. Else it is the child that has not heard: it has moved.
+        """
+        store, child = self._hub.store, self.peer.node_id
+        parent = self._hub.reference.parent_of(child)
+        if parent is None or parent == store.node_id:
+            return None
+        if self._moved_ms is None and self._knows_more():
+            return Objection("not_below", f"node {child} is not known here to belong below {store.node_id}, so far")
+        return Objection("moved", f"node {child} belongs below {parent or 'nobody'}")
+
+    def _knows_more(self) -> bool:
+        """Whether the child has reference data that are not here."""
+        hello, origin = self.session.child, self._hub.store.reference_origin()
+        if hello is None or origin is None or hello.reference_hash in (b"", GENESIS_HASH):
+            return False
+        with self._hub.store.database.snapshot() as connection:
+            return not changelog.has_commit(connection, origin, Hash(hello.reference_hash))
+
+    def _check_belonging(self) -> None:
+        """A child that belongs elsewhere now brings nothing more here. It is given the reference data that say so, and
+        then its session ends; one that does not take them is not waited for.
+        """
+        if self.closed is not None or self._hub.sessions.get(self.peer.node_id) is not self:
+            return
+        objection = self._misplaced()
+        if objection is None:
+            self._moved_ms = None
+            return
+        now = self._now()
+        if self._moved_ms is None:
+            self._moved_ms = now
+        origin = self._hub.store.reference_origin()
+        told = origin is not None and self.session.has_taken(self._hub.store.head(origin))
+        if objection.code != "moved" or told or now - self._moved_ms > limits.MOVED_TIMEOUT_MS:
+            self.stop(*objection)
 
     def stop(self, code: str, detail: str = "") -> None:
         self._perform(self.session.stop(code, detail))
@@ -339,7 +390,7 @@ class ParentEndpoint:
                     header, payload = batch or (None, b"")
                     queue.extend(self.session.loaded(header, payload, self._now()))
                 case MintTicket():
-                    queue.extend(self.session.minted(self._mint(), self._now()))
+                    queue.extend(self._drained())
                 case ConfirmTicket():
                     with self._hub.store.database.transaction() as connection:
                         tickets.confirm(connection, self._peer, action.ticket)
@@ -436,6 +487,10 @@ class ParentEndpoint:
             self._check_standing()
             if self.closed is not None:
                 return []
+            misplaced = self._misplaced()
+            if misplaced is not None and misplaced.code == "not_below":
+                return self.session.stop(*misplaced)
+            self._moved_ms = None if misplaced is None else self._now()
             self._hub.sessions[self.peer.node_id] = self
             if self._mail.waits:  # a session that only drains may be over before the next look
                 self.session.mail_waits()
@@ -448,7 +503,10 @@ class ParentEndpoint:
         store, origin = self._hub.store, action.have.origin
         ours = store.head(origin)
         if origin != store.reference_origin():
-            objection = self._hub.reference.objection(origin, self.peer.node_id)
+            reference, child = self._hub.reference, self.peer.node_id
+            objection = reference.objection(origin, child)
+            if objection is not None and reference.objection(origin, child, formerly=True) is None:
+                objection = Objection("moved", f"this origin does not come through node {child} any more")
             if objection is not None:
                 return Refuse(origin, *objection, None)
         for head in (action.have, *action.older):
@@ -460,11 +518,11 @@ class ParentEndpoint:
 
     def _look_up(self, action: LookUp) -> LookedUp:
         store = self._hub.store
-        states = {state.head.origin: state for state in store.states()}
+        states = {state.head.origin: state for state in store.states()} if self._moved_ms is None else {}
         heads: list[Head] = []
         refused: list[Refuse] = []
         announced = {head.origin for head in (*action.own, *action.relayed)}
-        for head in (*action.own, *action.relayed):
+        for head in (*action.own, *action.relayed) if self._moved_ms is None else ():
             state = states.get(head.origin)
             refusal = self._objection(head.origin, state)
             if refusal is not None:
@@ -490,6 +548,10 @@ class ParentEndpoint:
         )
         return LookedUp(welcome, tuple(heads), tuple(refused))
 
+    def _drained(self) -> list[ParentAction]:
+        """A child that has moved is not done here: its session ends otherwise."""
+        return [] if self._moved_ms is not None else self.session.minted(self._mint(), self._now())
+
     def _mint(self) -> bytes:
         assert self.session.child is not None
         value = self._hub.source.randbytes(tickets.TICKET_BYTES)
@@ -504,7 +566,7 @@ class ParentEndpoint:
         """Why the child may not bring an origin; None if it may."""
         if state is not None and state.own:
             return "owned_here", "this origin is written by the parent itself"
-        return self._hub.reference.objection(origin, self.peer.node_id)
+        return self._hub.reference.objection(origin, self.peer.node_id, formerly=True)
 
     def _reference_hash(self) -> bytes:
         head = self._hub.reference.head()

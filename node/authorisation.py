@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from node.enrolment_wire import ENROL_METHOD, RENEW_METHOD
 from node.errors import DansyncError
+from node.receipts_wire import CONFIRM_METHOD
 from node.wire import SYNC_METHOD
 
 Role = Literal["node", "invited", "viewer", "reviewer", "operator", "authority"]
@@ -32,6 +33,7 @@ CALLS: Final[dict[str, dict[Role, Scope]]] = {
     SYNC_METHOD: {"node": "below", "authority": "below"},
     ENROL_METHOD: {"invited": "tree", "node": "tree"},
     RENEW_METHOD: {"node": "tree"},
+    CONFIRM_METHOD: {"node": "below"},
     "status": _LOOK,
     "log": _LOOK,
     "log prove": _LOOK,
@@ -52,11 +54,13 @@ CALLS: Final[dict[str, dict[Role, Scope]]] = {
     "import": _WRITE,
     "init": _KEEP,
     "run": _KEEP,
+    "drain": _KEEP,
+    "restore": _KEEP,
     "enroll": _KEEP,
     "encrypt": _KEEP,
     "backup": _KEEP,
-    "restore": _KEEP,
     "scrub": _MEND,
+    "parent": _KEEP,
     "courier export": _CARRY,
     "courier import": _CARRY,
     "user add": _KEEP,
@@ -68,6 +72,7 @@ CALLS: Final[dict[str, dict[Role, Scope]]] = {
     "node reject": _RULE,
     "node revoke": _RULE,
     "node move": _RULE,
+    "node dissolve": _RULE,
     "origin handover": _RULE,
     "origin retire": _RULE,
     "demo": _LOOK,

@@ -28,6 +28,11 @@ _SELECT_ANCHOR = sql(
     )
 )
 _SELECT_FLOOR = sql(sa.select(origin_head.c.floor).where(origin_head.c.origin == sa.bindparam("origin")))
+_SELECT_SEQ = sql(
+    sa.select(change_log.c.seq).where(
+        change_log.c.origin == sa.bindparam("origin"), change_log.c.hash == sa.bindparam("value")
+    )
+)
 _SELECT_COMMITS = sql(
     sa.select(*(change_log.c[name] for name in COMMIT_FIELDS))
     .where(change_log.c.origin == sa.bindparam("origin"), change_log.c.seq > sa.bindparam("after"))
@@ -65,6 +70,11 @@ def floor_of(connection: apsw.Connection, origin: OriginId) -> Head:
     value = hash_at(connection, origin, seq)
     assert value is not None, "a floor without a snapshot"
     return Head(origin, seq, value)
+
+
+def has_commit(connection: apsw.Connection, origin: OriginId, value: bytes) -> bool:
+    """Whether a commit of that hash is in the log; it walks the whole log of the origin."""
+    return connection.execute(_SELECT_SEQ, {"origin": origin, "value": value}).fetchone() is not None
 
 
 def read_commits(connection: apsw.Connection, origin: OriginId, after: Seq, *, count: int) -> Iterator[Commit]:

@@ -251,6 +251,18 @@ class Healer:
 
     # --- letters -------------------------------------------------------------------------------------------------
 
+    def send_branch(self, after: Head, head: Head) -> None:
+        """What only this node may have of an origin that it does not send any more goes to the holder."""
+        with self._store.database.transaction():
+            self._send_side(after, head)
+
+    def branch_is_sent(self, after: Head, head: Head) -> bool:
+        """Whether the letters of ``send_branch`` are all with somebody else."""
+        with self._store.database.snapshot() as connection:
+            parts = list(branch.side_batches(connection, after, head))
+            letters = [compose(head.origin, LETTER_BRANCH, self._written(part)) for part in parts]
+            return all(self._mail.is_sent(item.id) for item in letters)
+
     def _send_side(self, after: Head, head: Head) -> None:
         for part in branch.side_batches(self._store.connection, after, head):
             self._mail.post(compose(head.origin, LETTER_BRANCH, self._written(part)))

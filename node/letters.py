@@ -44,7 +44,11 @@ class LetterReader:
         return grown
 
     def _is_here(self, origin: OriginId) -> bool:
-        """Whether a register that was taken over has come as far as it was handed over."""
+        """Whether a register that was taken over has come as far as it was handed over, or all of it if the store was
+        made anew.
+        """
+        if self._store.restoring:
+            return False
         holding = self._mail.reference.holder(origin)
         return holding is None or not holding.node_id or self._store.head(origin).seq >= holding.from_seq
 

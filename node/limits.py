@@ -53,6 +53,7 @@ HEADS_PER_FRAME_MAX: Final = 2_000  # heads (56 bytes each) in one Hello or Welc
 OLDER_MAX: Final = 64  # heads in a Want, in steps that double: enough for any chain
 LETTER_BYTES_MAX: Final = BATCH_WIRE_BYTES_MAX + 64 * KIB  # a letter may hold a batch of a branch
 STATES_PER_FRAME_MAX: Final = 150  # holders' statements (up to 1.4 KB each) in one frame
+CONFIRM_POINTS_MAX: Final = 1_000  # receipts asked for in one call; with a signature each, half a frame
 HEADS_MAX: Final = 100_000  # origins in one session: nine times the communes of the country
 WANTS_MAX: Final = 20_000  # origins that one child is given from above; a restored hub wants all that it relays
 TEXT_FIELD_BYTES_MAX: Final = 1 * KIB  # a name or a reason in a message
@@ -65,6 +66,7 @@ CALL_TIMEOUT_MS: Final = 10_000  # a short call, such as asking for a certificat
 HEARTBEAT_INTERVAL_MS: Final = 15_000  # an idle side says that it lives
 BUSY_HEARTBEAT_INTERVAL_MS: Final = 3_000  # a parent that is applying says so well before ACK_TIMEOUT_MS
 PROBE_TIMEOUT_MS: Final = 4_000  # an older session of the same node that does not answer within this gives way
+MOVED_TIMEOUT_MS: Final = 10_000  # a child that belongs elsewhere now is told so first, and then its session ends
 TICKET_INTERVAL_MS: Final = 60_000  # a following child asks for a new ticket at most this often: each costs two syncs
 VERIFY_AGAIN_MS: Final = 86_400_000  # rows that were equal are compared anew after this: the scrub for bit rot, too
 FRAMES_PER_SECOND_MAX: Final = 2_000  # from one peer; above it the stream is closed
@@ -78,6 +80,7 @@ INVITATION_LIFE_MS: Final = 14 * DAY_MS
 CERTIFICATE_BACKDATE_MS: Final = 2 * DAY_MS  # a PC whose clock is a day behind can still join
 CERTIFICATES_PER_DAY_MAX: Final = 5  # of one node; each is a commit that flows to every node
 CERTIFICATE_BYTES_MAX: Final = 8 * KIB
+FORMER_PARENTS_MAX: Final = 32  # parents of before that are remembered of one node; each name in every copy of its row
 ORIGINS_PER_NODE_MAX: Final = 1_000  # origins that one enrolment may name
 
 # --- files that are carried by hand -----------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 Each hop stores a letter before it says so: at least once on the wire. Its id follows from what it says, so the holder
 reads it once, however often it comes. The way is looked up when a letter is sent, in the reference data: after a
 handover or under a new parent it finds the new way. What was sent is kept, and sent again to a neighbour whose store
-turns out to come from an older copy.
+turns out to come from an older copy, or to another one once the way leads there.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ WAITS: Final = ""
 SENT: Final = "sent"
 READ: Final = "read"  # its id stays, so that it is not read again
 UNREADABLE: Final = "unreadable"  # kept whole, for a person
+_UP: Final = NodeId("")
 
 Reading = Literal["grown", "read", "waits"]
 """What became of a letter: a log has grown by it; it was read; or it stays unread until more is known here."""
@@ -50,9 +51,12 @@ _SELECT_IDS = sql(
     .order_by(letter.c.position)
 )
 _SELECT_LETTER = sql(sa.select(*_COLUMNS, letter.c.came_at).where(letter.c.id == sa.bindparam("which")))
+_SELECT_STATE = sql(sa.select(letter.c.state).where(letter.c.id == sa.bindparam("which")))
 _POST = _INSERT + "DO NOTHING"
 _TAKE = _INSERT + "DO UPDATE SET state = iif(state = 'sent', '', state), comings = comings + 1"
-_SET_SENT = "UPDATE letter SET state = 'sent' WHERE id = :which AND state = '' AND comings = :comings"
+_SET_SENT = "UPDATE letter SET state = 'sent', sent_to = :peer WHERE id = :which AND state = '' AND comings = :comings"
+_SELECT_SENT = sql(sa.select(letter.c.to_origin, letter.c.sent_to).where(letter.c.state == "sent").distinct())
+_SEND_ANOTHER_WAY = "UPDATE letter SET state = '' WHERE state = 'sent' AND to_origin = :which AND sent_to = :peer"
 _SEND_AGAIN = "UPDATE letter SET state = '' WHERE state = 'sent'"
 _SET_STATE = "UPDATE letter SET state = :state, body = iif(:state = 'read', x'', body) WHERE id = :which"
 _COUNT = sql(sa.select(sa.func.count()).select_from(letter).where(letter.c.state == sa.bindparam("which")))
@@ -76,6 +80,7 @@ class Mail:
     def __init__(self, store: Store, reference: Reference) -> None:
         self._store = store
         self._reference = reference
+        self._routed: Head | None = None
 
     @property
     def reference(self) -> Reference:
@@ -99,6 +104,23 @@ class Mail:
         with self._store.database.transaction() as connection:
             connection.execute(_SEND_AGAIN)
 
+    def reroute(self) -> None:
+        """Letters that were given to a neighbour go again where their way is another one by now: whoever has them may
+        be out of reach, or gone. Cheap while the reference data stay as they are.
+        """
+        here = self._reference.head()
+        if here == self._routed:
+            return
+        with self._store.database.snapshot() as connection:
+            sent = [(OriginId(row[0]), NodeId(str(row[1]))) for row in connection.execute(_SELECT_SENT)]
+        parent = self._reference.parent_of(self._store.node_id) or _UP
+        astray = [(origin, peer) for origin, peer in sent if peer and peer != (self.way(origin) or parent)]
+        if astray:
+            with self._store.database.transaction() as connection:
+                for origin, peer in astray:
+                    connection.execute(_SEND_ANOTHER_WAY, {"which": origin, "peer": peer})
+        self._routed = here
+
     def mark(self, which: LetterId, state: str) -> None:
         """A letter to us was read, or cannot be. Inside the caller's transaction or alone."""
         if self._store.connection.in_transaction:
@@ -107,9 +129,9 @@ class Mail:
             with self._store.database.transaction() as connection:
                 connection.execute(_SET_STATE, {"which": which, "state": state})
 
-    def link(self, child: NodeId | None) -> MailLink:
-        """The mail of one session with a child; None as child: with the parent."""
-        return MailLink(self._store, self._reference, self, child)
+    def link(self, child: NodeId | None, *, parent: NodeId = _UP) -> MailLink:
+        """The mail of one session with a child; None as child: with the parent, of that name as far as it is known."""
+        return MailLink(self._store, self._reference, self, child, parent)
 
     def here(self, may_read: Callable[[OriginId], bool]) -> list[LetterId]:
         """Unread letters to origins that this node holds and that may be read now, the oldest first."""
@@ -128,6 +150,12 @@ class Mail:
             row = connection.execute(_SELECT_LETTER, {"which": which}).fetchone()
         assert row is not None
         return Letter(LetterId(row[0]), OriginId(row[1]), str(row[2]), bytes(row[3])), int(row[4])
+
+    def is_sent(self, which: LetterId) -> bool:
+        """Whether the next hop has a letter."""
+        with self._store.database.snapshot() as connection:
+            row = connection.execute(_SELECT_STATE, {"which": which}).fetchone()
+        return row is not None and row[0] == SENT
 
     def unread(self) -> int:
         """Letters that wait here, for us or for the next hop."""
@@ -155,7 +183,8 @@ class MailLink:
     one that waits, whatever the other side says of the copy that met it half-way.
     """
 
-    def __init__(self, store: Store, reference: Reference, mail: Mail, child: NodeId | None) -> None:
+    def __init__(self, store: Store, reference: Reference, mail: Mail, child: NodeId | None, parent: NodeId) -> None:
+        self.peer = child or parent
         self._store = store
         self._reference = reference
         self._mail = mail
@@ -198,7 +227,5 @@ class MailLink:
     def sent(self, which: LetterId) -> None:
         """The next hop has on its disk what ``next`` returned."""
         with self._store.database.transaction() as connection:
-            connection.execute(_SET_SENT, {"which": which, "comings": self._out.pop(which, -1)})
-
-
-_UP: Final = NodeId("")
+            comings = self._out.pop(which, -1)
+            connection.execute(_SET_SENT, {"which": which, "peer": self.peer, "comings": comings})

@@ -21,10 +21,12 @@ from node.protocol.messages import BatchHeader
 from node.schema import enrolment, enrolment_request, invitation, registered_node, registered_origin, sql, unit
 from node.store import Store
 
-Standing = Literal["good", "revoked", "unknown"]
+Standing = Literal["good", "revoked", "superseded", "unknown"]
 
 ROLE_AUTHORITY: Final = "authority"
 REVOKED: Final = "revoked"
+DISSOLVED: Final = "dissolved"
+SUPERSEDED: Final = "superseded"
 _DEPTH_MAX: Final = 16  # tiers between a node and the root; more is a circle
 
 
@@ -37,7 +39,9 @@ class Objection(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RegisteredNode:
-    """A machine that may take part; ``state`` '' or 'revoked'."""
+    """A machine that may take part; ``state`` '', 'revoked' or 'dissolved'. ``parent_address`` is where its parent
+    listens, '' if the authority has not said; ``former_parents`` are node ids with blanks between, the oldest first.
+    """
 
     row_id: RowId
     node_id: NodeId
@@ -46,11 +50,18 @@ class RegisteredNode:
     role: str
     state: str
     reason: str
+    parent_address: str
+    former_parents: str
+
+    @property
+    def parents(self) -> tuple[NodeId, ...]:
+        """The parent, and those before it."""
+        return (self.parent_node_id, *(NodeId(name) for name in self.former_parents.split()))
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """One certificate of one node; ``state`` '' or 'revoked'."""
+    """One certificate of one node; ``state`` '', 'revoked' or 'superseded'."""
 
     row_id: RowId
     node_id: NodeId
@@ -117,7 +128,10 @@ def _select(table: sa.Table, *names: str) -> str:
     )
 
 
-_NODES: Final = _select(registered_node, "node_id", "parent_node_id", "tier", "role", "state", "reason")
+_NODES: Final = _select(
+    registered_node,
+    *("node_id", "parent_node_id", "tier", "role", "state", "reason", "parent_address", "former_parents"),
+)
 _ENROLMENTS: Final = _select(
     enrolment, "node_id", "serial", "public_key", "not_before_ms", "not_after_ms", "state", "reason"
 )
@@ -157,7 +171,10 @@ class Reference:
         return self._current().nodes.get(node_id)
 
     def public_keys(self, node_id: NodeId) -> tuple[bytes, ...]:
-        """Keys whose signature counts for a node, the newest first; those of revoked certificates do not."""
+        """Keys whose signature counts for a node, the newest first; those of revoked certificates do not.
+
+        Those of a machine that was superseded do: what it had signed goes on to be passed through the tree.
+        """
         return self._current().keys.get(node_id, ())
 
     def standing(self, serial: str, node_id: NodeId) -> Standing:
@@ -167,7 +184,19 @@ class Reference:
         node = known.nodes.get(node_id)
         if found is None or node is None or found.node_id != node_id:
             return "unknown"
-        return "revoked" if REVOKED in (found.state, node.state) else "good"
+        if REVOKED in (found.state, node.state):
+            return "revoked"
+        return "superseded" if found.state == SUPERSEDED else "good"
+
+    def parent_of(self, node_id: NodeId) -> NodeId | None:
+        """Whose child a node is; '' for the root, None if the node is not known here."""
+        node = self._current().nodes.get(node_id)
+        return None if node is None else node.parent_node_id
+
+    def children_of(self, node_id: NodeId) -> tuple[RegisteredNode, ...]:
+        """Nodes that belong directly below, those that were revoked left out."""
+        nodes = self._current().nodes.values()
+        return tuple(node for node in nodes if node.parent_node_id == node_id and node.state != REVOKED)
 
     def next_hop(self, here: NodeId, node_id: NodeId) -> NodeId | None:
         """The child of ``here`` through which ``node_id`` is reached; None if it is not below."""
@@ -180,6 +209,18 @@ class Reference:
                 return hop
             hop = node.parent_node_id
         return None
+
+    def was_below(self, here: NodeId, node_id: NodeId) -> bool:
+        """Whether a node is below ``here``, or was: parents of before count, its own and those of all above it."""
+        nodes = self._current().nodes
+        seen: set[NodeId] = set()
+        found = {node_id}
+        for _ in range(_DEPTH_MAX):
+            found = {name for known in found if known in nodes for name in nodes[known].parents if name} - seen
+            if here in found:
+                return True
+            seen |= found
+        return False
 
     # --- who holds what --------------------------------------------------------------------------------------------
 
@@ -206,12 +247,21 @@ class Reference:
         made = [holding for holding in self.holdings(subject) if holding.from_seq < seq]
         return made[-1] if made else None
 
-    def objection(self, subject: OriginId, child: NodeId) -> Objection | None:
-        """Why a child may neither bring an origin nor have it; None if it or a node below it is the last holder."""
-        holder = next((item.node_id for item in reversed(self.holdings(subject)) if item.node_id), None)
+    def last_holder(self, subject: OriginId) -> NodeId | None:
+        """Who wrote an origin last, also if it was retired since; None if it is not known here."""
+        return next((item.node_id for item in reversed(self.holdings(subject)) if item.node_id), None)
+
+    def objection(self, subject: OriginId, child: NodeId, *, formerly: bool = False) -> Objection | None:
+        """Why a child may neither bring an origin nor have it; None if it or a node below it is the last holder.
+
+        ``formerly``: or if that node was below it once. Such a copy may climb, because it may hold what exists nowhere
+        else, and nobody but the holder can have signed it; nothing goes down to it any more.
+        """
+        holder = self.last_holder(subject)
         if holder is None:
             return Objection("not_enrolled", "this origin is not enrolled, or not yet known here")
-        if holder != child and self.next_hop(child, holder) is None:
+        below = self.was_below(child, holder) if formerly else self.next_hop(child, holder) is not None
+        if holder != child and not below:
             return Objection(
                 "not_holder", f"this origin is held by node {holder}, which is not {child} and not below it"
             )

@@ -157,8 +157,10 @@ registered_node = _captured(
     _text("parent_node_id"),
     _text("tier"),
     _text("role"),  # node or authority
-    _text("state"),  # '' or 'revoked'
+    _text("state"),  # '', 'revoked', or 'dissolved': nobody belongs below it any more
     _text("reason"),
+    _text("parent_address"),  # host:port where its parent listens, as the authority has said; '' it has not
+    _text("former_parents"),  # node ids with blanks between, the oldest first: whose copies of its log may still climb
 )
 
 invitation = _captured(
@@ -187,7 +189,7 @@ enrolment = _captured(
     _blob("public_key"),
     _integer("not_before_ms"),
     _integer("not_after_ms"),
-    _text("state"),  # '' or 'revoked'
+    _text("state"),  # '', 'revoked', or 'superseded': another machine has enrolled as this node since
     _text("reason"),
 )
 
@@ -336,7 +338,9 @@ letter = _local(
     sa.Column("came_at", sa.Integer, nullable=False),
     sa.Column("comings", sa.Integer, nullable=False, server_default="0"),  # how often it came again
     _text("state"),  # '' waits, 'sent' the next hop has it, 'read' was read here, 'unreadable'
+    _text("sent_to"),  # the neighbour that has it
     sa.Index("letter_waiting", "to_origin", "position", sqlite_where=sa.text("state = ''")),
+    sa.Index("letter_sent", "to_origin", "sent_to", sqlite_where=sa.text("state = 'sent'")),
     with_rowid=True,
 )
 

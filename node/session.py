@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import cast
+from typing import Final, cast
 
 from node import branch, changelog, takeover, tickets
 from node.applier import Applied, GroupApplier, Refused, Work, decode
 from node.chain import Head
 from node.healing import Healer
 from node.identity.keys import NodeKey
-from node.ids import Hash, OriginId, UnitCode
+from node.ids import Hash, NodeId, OriginId, UnitCode
 from node.letters import LetterReader
 from node.mail import Mail
 from node.outgoing import next_batch
@@ -61,6 +61,8 @@ from node.store import Store
 from node.verification import Verifier
 from node.wire import decode_response, encode_request
 
+_NEWS_OF_THE_OLD_STORE: Final = frozenset({"stale_ticket", "origin_unknown_here"})
+"""What a parent says to a store that was made anew, and what is no trouble: it knew the one before."""
 _UPSERT_ACKNOWLEDGED = (
     "INSERT INTO acknowledged "
     "(peer, origin, seq, hash, quarantined, acknowledged_at, receipt_seq, receipt_hash, receipt_at_ms, receipt) "
@@ -77,19 +79,29 @@ _UPSERT_ACKNOWLEDGED = (
 class ChildEndpoint:
     """One session with the parent. ``outbox`` fills with messages to send, in order; ``closed`` is set at its end.
 
-    ``key`` signs what this node made. ``on_taken`` is called when something has come from the parent.
+    ``key`` signs what this node made. ``parent`` is who is dialled: tickets are kept for each parent, so that a node
+    that comes back to an earlier one is not taken for a copy. ``on_taken`` is called when something has come from the
+    parent.
     """
 
     def __init__(
-        self, store: Store, *, key: NodeKey, follow: bool, release: str, on_taken: Callable[[], None] | None = None
+        self,
+        store: Store,
+        *,
+        key: NodeKey,
+        follow: bool,
+        release: str,
+        parent: NodeId = tickets.PARENT,
+        on_taken: Callable[[], None] | None = None,
     ) -> None:
         self._store = store
+        self._parent = parent
         self._key = key
         self._on_taken = on_taken
         self._release = release
         self._reference = Reference(store)
         self._mail = Mail(store, self._reference)
-        self._mail_link = self._mail.link(None)
+        self._mail_link = self._mail.link(None, parent=parent)
         self._healer = Healer(store, self._reference, key)
         self._heard = store.statements_heard
         self._verifier = Verifier(store, self._reference, key)
@@ -117,7 +129,7 @@ class ChildEndpoint:
         profiles = store.profiles()
         profile = next((profiles[head.origin] for head in own if head.origin in profiles), None)
         with store.database.snapshot() as connection:
-            ticket = tickets.newest(connection, tickets.PARENT)
+            ticket = tickets.newest(connection, self._parent)
         hello = Hello(
             protocol_version_min=PROTOCOL_VERSION_MIN,
             protocol_version_max=PROTOCOL_VERSION_MAX,
@@ -174,6 +186,7 @@ class ChildEndpoint:
 
     def _read_mail(self) -> list[ChildAction]:
         actions: list[ChildAction] = []
+        self._mail.reroute()
         if not self._healing and self._letters.read():
             actions += self.session.advanced(*self._heads(), self._now())
         if self._mail_link.waits:
@@ -233,11 +246,13 @@ class ChildEndpoint:
                     was = self.session.state
                     wishes = self._wishes()
                     self.session.expect(wishes)
+                    self.session.let_go(takeover.departed_origins(self._store, self._reference))
                     apart = [head.origin for head in action.heads if found[head.origin] != head.hash]
-                    queue.extend(self.session.located(found, self._older(apart), self._now()))
-                    if was is ChildState.LOCATING:  # what came while the session opened
-                        older = self._older(wish.origin for wish in wishes)
-                        queue.extend(self.session.want(wishes, self._now(), older))
+                    opening = was is ChildState.LOCATING
+                    first = wishes if opening else []
+                    older = self._older((*apart, *(wish.origin for wish in first)))
+                    queue.extend(self.session.located(found, older, self._now(), first))
+                    if opening:  # what came while the session opened
                         queue.extend(self.session.advanced(*self._heads(), self._now()))
                 case KeepAcknowledged():
                     self._to_keep.append(action)
@@ -250,12 +265,10 @@ class ChildEndpoint:
                 case KeepTicket():
                     with self._store.database.transaction() as connection:
                         tickets.keep(
-                            connection, tickets.PARENT, action.ticket, beside=tickets.newest(connection, tickets.PARENT)
+                            connection, self._parent, action.ticket, beside=tickets.newest(connection, self._parent)
                         )
                 case Alarm():
-                    if action.code == "stale_ticket":
-                        self._store.renew_incarnation()
-                    self._store.raise_alarm(action.code, action.origin, action.detail)
+                    self._alarm(action)
                 case Close():
                     self._over(action)
                 case TakeDown() | Switch() | Heal() | Halt() | Release():
@@ -264,6 +277,13 @@ class ChildEndpoint:
                     queue.extend(self._post(action))
                 case LoadSnapshot() | LoadChunk() | OpenSnapshot() | StoreChunk() | InstallSnapshot():
                     queue.extend(self._snapshot(action))
+
+    def _alarm(self, action: Alarm) -> None:
+        if action.code in _NEWS_OF_THE_OLD_STORE and self._store.restoring:
+            return
+        if action.code == "stale_ticket":
+            self._store.renew_incarnation()
+        self._store.raise_alarm(action.code, action.origin, action.detail)
 
     def _mend(self, action: TakeDown | Switch | Heal | Halt | Release) -> list[ChildAction]:
         """What comes down, and how origins stand."""
@@ -352,7 +372,10 @@ class ChildEndpoint:
     def _meet_parent(self) -> None:
         """A parent whose store is another one than last time may have lost letters."""
         parent = self.session.parent
-        if parent is not None and self._store.met(parent.node_id, parent.incarnation):
+        if parent is None:
+            return
+        self._mail_link.peer = parent.node_id
+        if self._store.met(parent.node_id, parent.incarnation):
             self._mail.send_again()
 
     def _put_aside(self, action: TakeDown, work: Work) -> list[ChildAction]:

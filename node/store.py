@@ -87,7 +87,10 @@ _META_REFERENCE: Final = "reference_origin"
 _META_AUTHORITY: Final = "authority_key"
 _META_MET: Final = "met "  # and a parent: its incarnation when we last met
 _FACT: Final = "fact "  # and its name
+_META_RESTORING: Final = "restoring"  # made anew for a node that exists: 'fetching' until its registers are here
 _HOLD: Final = "held "  # and an origin: until when nobody writes it, Unix ms
+_FETCHING: Final = b"fetching"
+_RESTORED: Final = b"restored"
 _SELECT_META = sql(sa.select(meta.c.value).where(meta.c.key == sa.bindparam("key")))
 _UPSERT_META = (
     "INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
@@ -186,6 +189,49 @@ class Store:
                     hint="Use it with: dansync run, or choose another folder.",
                 )
         return store
+
+    @classmethod
+    def create_anew(
+        cls,
+        path: str | Path,
+        node_id: NodeId,
+        *,
+        clock: Clock,
+        source: random.Random,
+        vfs: str | None = None,
+        witness_file: WitnessFile | None = None,
+        key: StoreKey | None = None,
+    ) -> Store:
+        """Make a store for a node that exists and has lost its own: it begins no origin, and nothing is written in it
+        before its registers have come from the parent (``node.takeover``). Called again, it opens what is there.
+
+        Raises ``UsageError`` if there is a store that was not made so, or is another node's; and ``StoreError``.
+        """
+        database = open_database(path, "create", vfs=vfs, exclusive=vfs is not None, key=key)
+        with _closing_on_error(database), explained(str(path)):
+            store = cls(database, _open_witness(path, witness_file), clock, source)
+            if store._meta("node_id") is None:
+                with database.transaction():
+                    store._set_meta("node_id", node_id.encode())
+                    store._set_meta("incarnation", store.minter.incarnation(clock.wall_ms()))
+                    store._set_meta(_META_RESTORING, _FETCHING)
+            elif store.node_id != node_id or store._meta(_META_RESTORING) is None:
+                raise UsageError(
+                    f"There is a store of node {store.node_id} already: {path}.",
+                    hint="Nothing was changed. If it is damaged, move its folder away and keep it: it may hold what "
+                    "was never sent.",
+                )
+        return store
+
+    @property
+    def restoring(self) -> bool:
+        """Whether the registers of this node are still to come from its parent."""
+        return self._meta(_META_RESTORING) == _FETCHING
+
+    def restored(self) -> None:
+        """They are here: work goes on."""
+        with self.database.transaction():
+            self._set_meta(_META_RESTORING, _RESTORED)
 
     @classmethod
     def open(
@@ -415,6 +461,11 @@ class Store:
                 connection.execute("DELETE FROM meta WHERE key = ?", (_HOLD + origin.hex(),))
 
     def _require_not_held(self, origin: OriginId) -> None:
+        if self.restoring:
+            raise StoreBusy(
+                "The registers of this node are still to come from its parent.",
+                hint="Run dansync restore again, until it says that it is done.",
+            )
         value = self._meta(_HOLD + origin.hex())
         if value is not None and 0 <= int(value) - self.clock.wall_ms() <= limits.HEALING_HOLD_MS:
             raise StoreBusy(
@@ -603,10 +654,10 @@ class Store:
         with self.database.transaction() as connection:
             connection.execute(_HALT, {"which": origin, "code": "", "reason": ""})
 
-    def acknowledged(self) -> dict[OriginId, Acknowledgement]:
-        """What the parent has confirmed to have on its disk; the newest word where there were several parents."""
+    def acknowledged(self, parent: NodeId | None = None) -> dict[OriginId, Acknowledgement]:
+        """What a parent has confirmed to have on its disk; the newest word of all parents if none is named."""
         with explained(self.database.path):
-            rows = list(self.connection.execute(_SELECT_ACKNOWLEDGED))
+            rows = [row for row in self.connection.execute(_SELECT_ACKNOWLEDGED) if parent is None or row[1] == parent]
         return {
             OriginId(row[0]): Acknowledgement(NodeId(row[1]), Seq(row[2]), int(row[3]), int(row[4])) for row in rows
         }

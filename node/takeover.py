@@ -3,6 +3,9 @@
 A holding that names this node, or a node below it, for an origin that another node wrote before, makes this node expect
 the origin; its earlier commits come from the parent. Until they are here, nobody writes. A node that held the origin
 before keeps what it has and writes no more: what it had not sent is kept for healing (``node.holding`` refuses).
+
+A node that lost its store and has a new one takes over from itself: everything that it holds, and that nodes below it
+hold, from the first commit on and as far as the parent has it.
 """
 
 from __future__ import annotations
@@ -16,12 +19,15 @@ from node.store import OriginState, Store
 
 
 def prepare(store: Store, reference: Reference) -> bool:
-    """Expect the origins that were handed to this node or to one below it. True if there are new ones."""
+    """Expect the origins that were handed to this node or to one below it. True if there are new ones. Those that
+    nobody else held before come up by themselves.
+    """
     node_id = store.node_id
     states = {state.head.origin: state for state in store.states()}
     new = False
+    anew = store.restoring
     for holding in reference.current_holdings():
-        if holding.from_seq == 0 or not holding.node_id:
+        if not holding.node_id or (holding.number == 0 and not anew):
             continue  # it comes up by itself, or nobody writes it any more
         state = states.get(holding.subject)
         if holding.node_id == node_id:
@@ -40,11 +46,12 @@ def unfinished(store: Store, reference: Reference) -> tuple[Head, ...]:
     """What was taken over, here or below, and is not all here yet: how far it is."""
     node_id = store.node_id
     heads = {state.head.origin: state.head for state in store.states()}
+    anew = store.restoring
     return tuple(
         heads[holding.subject]
         for holding in reference.current_holdings()
         if holding.subject in heads
-        and heads[holding.subject].seq < holding.from_seq
+        and (anew or heads[holding.subject].seq < holding.from_seq)
         and (holding.node_id == node_id or reference.next_hop(node_id, holding.node_id) is not None)
     )
 
@@ -60,3 +67,15 @@ def missing_origins(
         if hop is not None and holding.subject not in known:
             found.append((holding.subject, hop))
     return tuple(found)
+
+
+def departed_origins(store: Store, reference: Reference) -> frozenset[OriginId]:
+    """Origins that came through this node once and whose holder does not belong below it any more."""
+    found: set[OriginId] = set()
+    for state in store.states():
+        if state.own or state.flow:
+            continue
+        holder = reference.last_holder(state.head.origin)
+        if holder is not None and holder != store.node_id and reference.next_hop(store.node_id, holder) is None:
+            found.add(state.head.origin)
+    return frozenset(found)

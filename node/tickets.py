@@ -11,11 +11,12 @@ from typing import Final
 import apsw
 import sqlalchemy as sa
 
+from node.ids import NodeId
 from node.protocol.messages import TicketVerdict
 from node.schema import sql, ticket
 
 TICKET_BYTES: Final = 16
-PARENT: Final = ""  # the child's key for the ticket of its own parent
+PARENT: Final = NodeId("")  # the child's key for the ticket of a parent whose name it does not know yet
 
 _SELECT = sql(
     sa.select(ticket.c.position, ticket.c.ticket)

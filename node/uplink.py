@@ -1,7 +1,8 @@
 """The uplink: keeps a session with the parent, or drains once.
 
-The child dials; a lost link is tried again with full jitter, for ever (follow) or a few times (drain). What ends a
-session is written to ``UplinkState``, which status and metrics read. Calls about enrolment go the same way.
+The child dials; a lost link is tried again with full jitter, for ever (follow) or a few times (drain). Whom it dials is
+asked before each session, because a node may get another parent (``node.parentage``). What ends a session is written to
+``UplinkState``, which status and metrics read. Calls about enrolment go the same way.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import grpc.aio
@@ -25,6 +26,7 @@ from node.errors import PeerUnavailable, StoreError
 from node.identity import tls
 from node.identity.folder import Identity
 from node.ids import NodeId
+from node.parentage import Parent
 from node.protocol.actions import Close
 from node.session import ChildEndpoint
 from node.transport import CLIENT_OPTIONS, Call, CallStream
@@ -45,12 +47,17 @@ class UplinkState:
     traffic: Traffic = field(default_factory=Traffic)
 
 
-@dataclass(frozen=True, slots=True)
-class Parent:
-    """Where the parent listens (host:port), and which node it must be."""
+Parents = Callable[[], Awaitable[Sequence[Parent]]]
+"""Whom to dial, the best first (``node.parentage.ways``)."""
 
-    address: str
-    node_id: NodeId
+
+def always(*parents: Parent) -> Parents:
+    """Whom to dial where that never changes."""
+
+    async def found() -> Sequence[Parent]:
+        return parents
+
+    return found
 
 
 class _FullJitter(wait_base):
@@ -72,9 +79,9 @@ class Uplink:
 
     def __init__(
         self,
-        parent: Parent,
+        parents: Parents,
         identity: Callable[[], Identity],
-        make_endpoint: Callable[[bool], ChildEndpoint],
+        make_endpoint: Callable[[bool, NodeId], ChildEndpoint],
         in_store: InStore[list[bytes]],
         source: random.Random,
         clock: Clock,
@@ -83,7 +90,9 @@ class Uplink:
         delay_max_ms: int = limits.RECONNECT_DELAY_MAX_MS,
     ) -> None:
         self.state = UplinkState()
-        self._parent = parent
+        self._parents = parents
+        self._ways: tuple[Parent, ...] = ()
+        self._turn = 0
         self._identity = identity
         self._clock = clock
         self._before_session = before_session
@@ -94,12 +103,28 @@ class Uplink:
         self._conversation: Conversation | None = None
         self._endpoint: ChildEndpoint | None = None
         self._stopping = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._told = ""
 
     @property
     def connected(self) -> bool:
         """Whether a session with the parent is open now."""
         return self._endpoint is not None and self._endpoint.opened and self._endpoint.closed is None
+
+    @property
+    def parent(self) -> Parent | None:
+        """Whom this node dials, or dialled last; None if nobody is known."""
+        return self._ways[self._turn % len(self._ways)] if self._ways else None
+
+    async def look_again(self) -> None:
+        """Somebody else may be to be dialled now: end the session in good order and dial there."""
+        before, found = self._ways, tuple(await self._parents())
+        if found == before:
+            return
+        here, self._ways, self._turn = self.parent, found, 0
+        if found and here != found[0]:
+            await self._say_goodbye("moved")
+            self._hurry.set()
 
     def notify(self) -> None:
         """The store has newer heads."""
@@ -121,11 +146,15 @@ class Uplink:
     async def stop(self) -> None:
         """End the session in good order and dial no more."""
         self._stopping.set()
+        self._hurry.set()
+        await self._say_goodbye("shutdown")
+
+    async def _say_goodbye(self, code: str) -> None:
         endpoint, conversation = self._endpoint, self._conversation
         if endpoint is not None and conversation is not None:
 
             def say_goodbye() -> list[bytes]:
-                endpoint.stop("shutdown")
+                endpoint.stop(code)
                 return []
 
             await self._in_store(say_goodbye)
@@ -166,42 +195,61 @@ class Uplink:
             self._told = code
             return PeerUnavailable(message, hint=hint)
         return PeerUnavailable(
-            f"The parent at {self._parent.address} did not take everything: "
+            f"The parent at {self.parent.address if self.parent else '?'} did not take everything: "
             f"{close.code} {self.state.last_detail}".strip(),
             hint="Check that the parent runs and the network is up; what is recorded stays here.",
         )
 
     def channel(self) -> grpc.aio.Channel:
-        """A channel to the parent, as this node, to nobody else. Raises ``IdentityError``."""
-        options = (*CLIENT_OPTIONS, *tls.channel_options(self._parent.node_id))
+        """A channel to the parent, as this node, to nobody else. Raises ``IdentityError``, ``PeerUnavailable``."""
+        parent = self.parent
+        if parent is None:
+            raise PeerUnavailable(
+                "No parent to dial is known here.",
+                hint="Say whom: dansync parent FOLDER --node-id NODE --address HOST:PORT",
+            )
+        options = (*CLIENT_OPTIONS, *tls.channel_options(parent.node_id))
         credentials = tls.channel_credentials(self._identity())
-        return grpc.aio.secure_channel(self._parent.address, credentials, options=options)
+        return grpc.aio.secure_channel(parent.address, credentials, options=options)
 
     async def call(self, method: str, request: bytes) -> bytes:
         """One call to the parent about enrolment. Raises ``PeerUnavailable``."""
+        if not self._ways:
+            self._ways = tuple(await self._parents())
         async with self.channel() as channel:
             return await unary(channel, method, request)
 
     async def _session(self, *, follow: bool) -> tuple[Close, bool, str]:
         """One session; returns how it ended, whether it had been opened, and what gRPC said."""
         self.state.sessions += 1
+        self._hurry.clear()
+        if self._stopping.is_set():
+            self._hurry.set()
+        found = tuple(await self._parents())
+        if found != self._ways:
+            self._ways, self._turn = found, 0
         async with self.channel() as channel:
             if self._before_session is not None:
                 await self._before_session(channel)
             call: Call = channel.stream_stream(SYNC_METHOD, request_serializer=None, response_deserializer=None)()
             stream = CallStream(call)
-            endpoint = self._endpoint = self._make_endpoint(follow)
+            endpoint = self._endpoint = self._make_endpoint(follow, self._dialled())
             conversation = self._conversation = Conversation(stream, endpoint, self._in_store, self.state.traffic)
             try:
                 close = await conversation.run()
             finally:
                 self._conversation = self._endpoint = None
+                self._turn = 0 if endpoint.opened else self._turn + 1
                 call.cancel()
             return close, endpoint.opened, stream.error
 
+    def _dialled(self) -> NodeId:
+        assert self.parent is not None
+        return self.parent.node_id
+
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            await asyncio.wait_for(self._hurry.wait(), seconds)
 
 
 async def unary(channel: grpc.aio.Channel, method: str, request: bytes) -> bytes:

@@ -44,6 +44,8 @@ class NodeConfig:
     """How long commits that a parent has confirmed are kept in the log; a snapshot then stands for them."""
     log_budget_mib: int = 0
     """The log should not grow beyond this many MiB: above four fifths of it, commits go earlier; 0: no such limit."""
+    parent_node_id: NodeId = NodeId("")  # noqa: RUF009  a NodeId is a str
+    """Which node must be at ``parent_address``, where it is not the one that the node was made for."""
 
     def store_key(self) -> StoreKey | None:
         """Raises ``StoreError`` if the key cannot be had."""
@@ -63,7 +65,7 @@ class NodeConfig:
 
 
 _NUMBERS: Final = {"reconnect_ms_max", "scrub_interval_s", "log_keep_days", "log_budget_mib"}
-_KEYS: Final = {"node_id", "parent_address", "listen", "metrics_listen", "encryption", *_NUMBERS}
+_KEYS: Final = {"node_id", "parent_address", "parent_node_id", "listen", "metrics_listen", "encryption", *_NUMBERS}
 
 
 def load_config(folder: Path) -> NodeConfig:
@@ -106,6 +108,7 @@ def load_config(folder: Path) -> NodeConfig:
         log_keep_days=max(content.get("log_keep_days", limits.LOG_KEEP_DAYS), limits.LOG_KEEP_DAYS_MIN),
         log_budget_mib=max(content.get("log_budget_mib", 0), 0),
         scrub_interval_s=max(content.get("scrub_interval_s", limits.SCRUB_INTERVAL_S), 0),
+        parent_node_id=NodeId(content.get("parent_node_id", "")),
     )
 
 
@@ -129,10 +132,12 @@ def _address(path: Path, key: str, value: str) -> str:
 
 def save_config(config: NodeConfig) -> None:
     """Write ``node.toml``."""
-    lines = ["# Settings of a dansync node. A running node reads them when it starts."]
+    lines = ["# Settings of a dansync node. A running node reads them when it starts, and its parent at once."]
     for key in ("node_id", "parent_address", "listen", "metrics_listen"):
         value = str(getattr(config, key)).replace("\\", "\\\\").replace('"', '\\"')
         lines.append(f'{key} = "{value}"')
+    if config.parent_node_id:
+        lines.append(f'parent_node_id = "{config.parent_node_id}"')
     if config.encryption:
         lines.append(f'encryption = "{config.encryption}"')
     if config.reconnect_ms_max != limits.RECONNECT_DELAY_MAX_MS:

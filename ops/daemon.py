@@ -14,6 +14,7 @@ import random
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -25,18 +26,19 @@ from hub.server import HubServer
 from hub.session import Hub
 from node import limits
 from node.clock import SystemClock
-from node.errors import IdentityError, StoreBusy, StoreDamaged, StoreError
+from node.errors import IdentityError, StoreBusy, StoreDamaged, StoreError, UsageError
 from node.identity.certificates import Certificate
 from node.identity.folder import AuthorityFolder, IdentityFolder
-from node.ids import NodeId
+from node.parentage import Parent
 from node.pruning import Budget, Pruner
 from node.reference import Reference
 from node.session import ChildEndpoint
 from node.store import Store
-from node.uplink import Parent, Uplink
+from node.uplink import Uplink
 from node.verification import Verifier
-from ops.config import NodeConfig, require_store_of
+from ops.config import SETTINGS_NAME, NodeConfig, load_config, require_store_of
 from ops.metrics import MetricsServer, NodeMetrics
+from ops.parents import parents_to_dial
 from ops.release import RELEASE
 from ops.renewal import Renewal
 from ops.scrubbing import Scrubber
@@ -79,6 +81,9 @@ class Daemon:
         self.uplink: Uplink | None = None
         self.server: HubServer | None = None
         self._desk: EnrolmentDesk | None = None
+        self._reference: Reference
+        self._look_for_parent = False
+        self._settings_stamp = (0, 0)
         self._stopping = asyncio.Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
@@ -121,18 +126,24 @@ class Daemon:
             _log.error(
                 "commits are missing: the store ends at %d, but %d was made here", loss.found.seq, loss.witnessed.seq
             )
+        if store.restoring:
+            store.close()
+            raise UsageError(
+                f"Node {self.config.node_id} is being restored from its parent.",
+                hint=f"Run dansync restore {self.config.folder} again, until it says that it is done.",
+            )
+        self._reference = Reference(store)
         store.retry_quarantined()  # what stood in the way may be gone since the node stopped
         return store
 
     async def _serve(self, *, drain: bool, on_ready: Callable[[Daemon], None] | None) -> None:
         key = self.identities.load().key
-        if self.config.parent_address:
-            parent_node_id = await self.in_store(self._parent_node_id)
+        if await self._parents():
             self.uplink = Uplink(
-                Parent(self.config.parent_address, parent_node_id),
+                self._parents,
                 self.identities.load,
-                lambda follow: ChildEndpoint(
-                    self.store, key=key, follow=follow, release=RELEASE, on_taken=self._taken_down
+                lambda follow, parent: ChildEndpoint(
+                    self.store, key=key, follow=follow, release=RELEASE, parent=parent, on_taken=self._taken_down
                 ),
                 self.in_store,
                 self.source,
@@ -192,10 +203,9 @@ class Daemon:
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await task
 
-    def _parent_node_id(self) -> NodeId:
-        """The node that the parent must be: what this node's own register says."""
-        own = self.store.own_origin_of(self.config.node_id)
-        return self.store.profiles()[own].parent_node_id
+    async def _parents(self) -> tuple[Parent, ...]:
+        """Whom to dial now."""
+        return await self.in_store(lambda: parents_to_dial(self.config, self.store, self._reference))
 
     def _open_desk(self) -> EnrolmentDesk | None:
         """The authority answers calls about enrolment itself; everybody else passes them on."""
@@ -228,7 +238,10 @@ class Daemon:
         return self.server is not None and self.server.hub.queued > 0
 
     def _taken_down(self) -> None:
-        """Called in the store's thread: something came from the parent, and children may have wanted it."""
+        """Called in the store's thread: something came from the parent. Children may have wanted it, and it may say
+        that this node belongs elsewhere.
+        """
+        self._look_for_parent = True
         if self.server is not None:
             self._loop.call_soon_threadsafe(self.server.notify)
 
@@ -251,15 +264,41 @@ class Daemon:
                     raise
                 _log.warning("pruning waits until tomorrow: %s", error)
 
+    def _stamp(self) -> tuple[int, int]:
+        """Changes when somebody writes the settings anew."""
+        try:
+            found = (self.config.folder / SETTINGS_NAME).stat()
+        except OSError:
+            return 0, 0
+        return found.st_mtime_ns, found.st_ino
+
+    async def _notice_parent(self, *, look: bool) -> None:
+        """Take up another parent, set here (``dansync parent``) or by the authority. Other settings count from the next
+        start on.
+        """
+        stamp = self._stamp()
+        if stamp != self._settings_stamp:
+            self._settings_stamp = stamp
+            with contextlib.suppress(UsageError):  # somebody is at work on the file; what was read before counts on
+                found = load_config(self.config.folder)
+                self.config = replace(
+                    self.config, parent_address=found.parent_address, parent_node_id=found.parent_node_id
+                )
+                look = True
+        if self.uplink is not None and (look or self._look_for_parent):
+            self._look_for_parent = False
+            await self.uplink.look_again()
+
     async def _notice(self) -> None:
-        """Watch for commits of other processes."""
+        """Watch for commits of other processes, and for another parent."""
         seen = await self.in_store(self.store.data_version)
         while True:
             await asyncio.sleep(limits.FOLLOW_POLL_INTERVAL_MS / 1000)
             version = await self.in_store(self.store.data_version)
             if version != seen:
-                seen = version
                 self._advanced()
+            await self._notice_parent(look=version != seen)
+            seen = version
 
 
 async def run_until_stopped(

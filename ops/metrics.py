@@ -23,6 +23,7 @@ from node.backup import backed_up_at
 from node.clock import SystemClock
 from node.errors import DansyncError, UsageError
 from node.findings import ROTTEN, known_scrubs, scrubbed_at
+from node.parentage import parent_of
 from node.protocol.codes import known_code
 from node.quarantine import tally
 from node.reference import Reference
@@ -65,8 +66,9 @@ class NodeMetrics(Collector):
         origin = store.reference_origin()
         known = store.states()
         states = [state for state in known if state.head.origin != origin]
-        acknowledged = store.acknowledged()
-        has_parent = bool(self._daemon.config.parent_address)
+        parent = parent_of(store, Reference(store))
+        acknowledged = store.acknowledged(parent)
+        has_parent = bool(parent)
         own = [state for state in states if state.own]
         commits = GaugeMetricFamily("dansync_log_commits", "Commits in the log, by whose they are.", labels=["whose"])
         commits.add_metric(["own"], sum(state.head.seq for state in own))

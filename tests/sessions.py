@@ -26,7 +26,8 @@ class Session:
 
     def __init__(self, parent: Parent, child: Member, *, follow: bool) -> None:
         self.parent = parent
-        self.child_end = ChildEndpoint(child.store, key=child.key, follow=follow, release="test")
+        name = parent.member.identity.node_id
+        self.child_end = ChildEndpoint(child.store, key=child.key, follow=follow, release="test", parent=name)
         self.parent_end = ParentEndpoint(parent.hub, child.peer)
         self.seen: list[object] = []
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from hub.authority.acts import Act, act
 from hub.authority.founding import enrol as register_certificate
-from node import limits
+from node import limits, takeover
 from node.enrolment import OriginClaim
 from node.errors import IdentityError, UsageError
 from node.holding import Holding
@@ -17,9 +17,10 @@ from node.identity.invitation import Invitation
 from node.identity.keys import NodeKey, verifies
 from node.identity.statements import join_statement
 from node.ids import GENESIS_HASH, NodeId, OriginId, id_text
-from node.reference import REVOKED, IssuedInvitation, Reference, RegisteredNode
+from node.reference import DISSOLVED, REVOKED, SUPERSEDED, IssuedInvitation, Reference, RegisteredNode
 from node.store import Store
 
+_NAMES_SHOWN: Final = 5
 OPEN, USED, WITHDRAWN = "open", "used", "withdrawn"
 PENDING, APPROVED, REJECTED = "pending", "approved", "rejected"
 
@@ -67,11 +68,11 @@ class Authority:
 
         Raises ``UsageError`` if the parent is unknown, or the node was revoked and is not to be let in again.
         """
-        self._require_node(parent_node_id)
+        self._require_parent(parent_node_id)
         known = self.reference.node(node_id)
-        if known is not None and known.state == REVOKED and not reopen:
+        if known is not None and known.state and not reopen:
             raise UsageError(
-                f"Node {node_id} was revoked ({known.reason or 'no reason was given'}).",
+                f"Node {node_id} was {known.state} ({known.reason or 'no reason was given'}).",
                 hint="If it is to be let in again, add: --reopen",
             )
         if self._reaches(parent_node_id, node_id):
@@ -88,7 +89,7 @@ class Authority:
                 )
             else:
                 under_way.update(
-                    "registered_node", known.row_id, parent_node_id=parent_node_id, tier=tier, state="", reason=""
+                    "registered_node", known.row_id, **_below(known, parent_node_id), tier=tier, state="", reason=""
                 )
             self._withdraw(under_way, node_id)
             under_way.insert(
@@ -156,7 +157,16 @@ class Authority:
                 return waiting
         under_way.update("invitation", issued.row_id, state=USED)
         self._register_origins(under_way, node_id, origins)
+        self._supersede(under_way, node_id, public_key)
         return self._certify(under_way, node_id, public_key)
+
+    def _supersede(self, under_way: Act, node_id: NodeId, public_key: bytes) -> None:
+        """A node is one machine: certificates for other keys let nobody in any more. What was signed with these keys
+        stays good, because it has to be passed on; a key that may be in wrong hands is revoked.
+        """
+        for item in self.reference.enrolments():
+            if item.node_id == node_id and not item.state and item.public_key != public_key:
+                under_way.update("enrolment", item.row_id, state=SUPERSEDED, reason="another machine has enrolled")
 
     def _invitation_objection(
         self, invitation: Certificate, issued: IssuedInvitation | None, node_id: NodeId
@@ -325,16 +335,47 @@ class Authority:
                     under_way.update("enrolment", item.row_id, state=REVOKED, reason=reason)
             self._withdraw(under_way, node_id)
 
-    def move(self, node_id: NodeId, parent_node_id: NodeId, *, by: str) -> None:
-        """The node dials another parent from now on."""
+    def move(self, node_id: NodeId, parent_node_id: NodeId, *, by: str, address: str = "") -> None:
+        """The node belongs below another parent from now on, which listens at ``address`` ('': not said; the node is
+        told at its own machine, or knows it). Naming the parent that it has changes the address.
+
+        Raises ``UsageError`` if one of the two is not known or was revoked, the parent was dissolved or lies below the
+        node, or nothing would change.
+        """
         node = self._require_node(node_id)
-        self._require_node(parent_node_id)
+        self._require_parent(parent_node_id)
         if self._reaches(parent_node_id, node_id):
             raise UsageError(
                 f"Node {parent_node_id} lies below {node_id}.", hint="Name a parent that is nearer to the root."
             )
+        if (node.parent_node_id, node.parent_address) == (parent_node_id, address):
+            raise UsageError(f"Node {node_id} belongs below {parent_node_id} already.", hint="There is nothing to do.")
         with act(self.store, by=by, what="move") as under_way:
-            under_way.update("registered_node", node.row_id, parent_node_id=parent_node_id)
+            below = {**_below(node, parent_node_id), "parent_address": address}
+            under_way.update("registered_node", node.row_id, **below)
+
+    def dissolve(self, node_id: NodeId, *, by: str, reason: str = "", retire: bool = False) -> tuple[Holding, ...]:
+        """Nobody belongs below the node any more. What it has written itself goes on at its parent, or ends with
+        ``retire``; it keeps its certificate, so that it can send what it still has. Done again, it goes on.
+
+        Raises ``UsageError`` if it is not known, was revoked, is the authority, or has children.
+        """
+        node = self._require_node(node_id)
+        if node_id == self.store.node_id:
+            raise UsageError("The authority cannot be dissolved.", hint="Found a new tree instead.")
+        children = self.reference.children_of(node_id)
+        if children:
+            names = ", ".join(child.node_id for child in children[:_NAMES_SHOWN])
+            raise UsageError(
+                f"{len(children)} nodes still belong below {node_id}: {names}.",
+                hint=f"Give each a new parent first: dansync node move FOLDER NODE --to {node.parent_node_id}",
+            )
+        held = [item.subject for item in self.reference.current_holdings() if item.node_id == node_id]
+        heir = NodeId("") if retire else node.parent_node_id
+        if node.state != DISSOLVED:
+            with act(self.store, by=by, what="dissolve") as under_way:
+                under_way.update("registered_node", node.row_id, state=DISSOLVED, reason=reason)
+        return tuple(self._hold(subject, heir, by, "retire" if retire else "hand over") for subject in held)
 
     def hand_over(self, subject: OriginId, node_id: NodeId, *, by: str) -> Holding:
         """From the last commit that is known here, ``node_id`` writes the origin.
@@ -375,6 +416,8 @@ class Authority:
                         under_way.update("registered_origin", item.row_id, state="retired")
         holding = self.reference.holder(subject)
         assert holding is not None
+        if node_id == self.store.node_id:  # a root has no session in which it would hear of it
+            takeover.prepare(self.store, self.reference)
         return holding
 
     # --- inside ----------------------------------------------------------------------------------------------------
@@ -386,6 +429,14 @@ class Authority:
         if node.state == REVOKED and not revoked:
             raise UsageError(f"Node {node_id} was revoked.", hint="Let it in again with: dansync node invite --reopen")
         return node
+
+    def _require_parent(self, node_id: NodeId) -> None:
+        node = self._require_node(node_id)
+        if node.state == DISSOLVED:
+            raise UsageError(
+                f"Node {node_id} was dissolved: nobody can belong below it.",
+                hint="Name another parent; see the nodes with: dansync node list",
+            )
 
     def _require_origin(self, subject: OriginId) -> Holding:
         holder = self.reference.holder(subject)
@@ -401,3 +452,13 @@ class Authority:
     def _reaches(self, node_id: NodeId, above: NodeId) -> bool:
         """Whether ``above`` is the node itself or lies on its way to the root."""
         return node_id == above or self.reference.next_hop(above, node_id) is not None
+
+
+def _below(node: RegisteredNode, parent_node_id: NodeId) -> dict[str, str]:
+    """The columns that say whose child a node is, with another parent. A parent's address is not that of the next."""
+    if node.parent_node_id == parent_node_id:
+        return {"parent_node_id": parent_node_id}
+    left = (parent_node_id, node.parent_node_id, "")
+    former = [name for name in node.former_parents.split() if name not in left]
+    kept = [*former, *([node.parent_node_id] if node.parent_node_id else [])][-limits.FORMER_PARENTS_MAX :]
+    return {"parent_node_id": parent_node_id, "parent_address": "", "former_parents": " ".join(kept)}

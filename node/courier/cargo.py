@@ -21,6 +21,7 @@ from node.courier.trips import Trip, note
 from node.errors import UsageError
 from node.identity.keys import NodeKey
 from node.ids import GENESIS_HASH, Hash, NodeId, OriginId, Seq
+from node.parentage import parent_of
 from node.protocol.messages import Want
 from node.reference import Reference
 from node.schema import acknowledged, sql
@@ -31,14 +32,6 @@ _SELECT_ACKNOWLEDGED: Final = sql(
         acknowledged.c.peer == sa.bindparam("peer")
     )
 )
-
-
-def parent_of(store: Store, reference: Reference) -> NodeId:
-    """The node above: what the authority says, before that what this node's own register says. '' at a root."""
-    node = reference.node(store.node_id)
-    if node is not None:
-        return node.parent_node_id
-    return store.profiles()[store.own_origin_of(store.node_id)].parent_node_id
 
 
 def pack_cargo(

@@ -11,7 +11,6 @@ from typing import Final
 
 from node import limits, takeover
 from node.applier import Applied, GroupApplier, Work
-from node.courier.cargo import parent_of
 from node.courier.packing import Sender
 from node.courier.parcel import Parcel
 from node.courier.trips import Trip, note, trips
@@ -19,6 +18,7 @@ from node.errors import CourierRefused, SenderRefused
 from node.identity.keys import verifies
 from node.identity.statements import receipt_statement
 from node.ids import NodeId, OriginId
+from node.parentage import parent_of
 from node.protocol.messages import Acknowledge, BatchHeader, Refuse, Want
 from node.protocol.relation import EXPLANATIONS, Relation, relate
 from node.store import OriginState
@@ -75,10 +75,10 @@ def _require_parent(here: Sender, parcel: Parcel) -> None:
             f"The file comes from node {certificate.node_id}; the parent of this node is {parent}.",
             hint="Take files of the parent only; if the parent has changed, bring one of the new parent.",
         )
-    if here.reference.standing(certificate.serial, parent) == "revoked":
+    if here.reference.standing(certificate.serial, parent) in ("revoked", "superseded"):
         raise SenderRefused(
             "revoked",
-            f"The certificate with which node {parent} has packed the file was revoked.",
+            f"The certificate with which node {parent} has packed the file counts no more.",
             hint="Ask the parent for a new file.",
         )
     if now >= certificate.not_after_ms:

@@ -119,6 +119,7 @@ class ChildSession:
         self._snapshots = Snapshots()
         self._assembly = Assembly()
         self._expected: frozenset[OriginId] = frozenset()
+        self._departed: frozenset[OriginId] = frozenset()
         self._wanted: dict[OriginId, _Wish] = {}
         self._taking: dict[BatchNumber, BatchHeader] = {}
         self._announced_waiting = 0
@@ -187,15 +188,20 @@ class ChildSession:
                 return [Close(message.code, message.detail, clean)]
 
     def located(
-        self, found: Mapping[OriginId, Hash | None], older: Mapping[OriginId, tuple[Head, ...]], now_ms: int
+        self,
+        found: Mapping[OriginId, Hash | None],
+        older: Mapping[OriginId, tuple[Head, ...]],
+        now_ms: int,
+        wishes: Iterable[Head] = (),
     ) -> list[ChildAction]:
         """The answer to ``Locate``: what our log has at the seq of each of the parent's heads; and, where that is not
-        the parent's head, further commits of ours by which the parent finds the last one that both have.
+        the parent's head, further commits of ours by which the parent finds the last one that both have. ``wishes`` are
+        wanted before anything that turns out to be missing: reference data say whose signatures are good on the rest.
         """
         if self.state in (ChildState.CLOSED, ChildState.FINISHING):
             return []
         self.state = ChildState.STREAMING
-        actions: list[ChildAction] = []
+        actions: list[ChildAction] = self.want(wishes, now_ms, older)
         parent_heads, self._parent_heads = self._parent_heads, []
         for head in parent_heads:
             actions += self._place(head, found.get(head.origin), older.get(head.origin, ()), now_ms)
@@ -238,6 +244,12 @@ class ChildSession:
     def expect(self, heads: Iterable[Head]) -> None:
         """Origins whose missing commits come from the parent: that it has more of them than we have is as it should."""
         self._expected = frozenset(head.origin for head in heads)
+
+    def let_go(self, departed: frozenset[OriginId]) -> None:
+        """Relayed origins that do not come through this node any more: what we have may climb, and nothing of them
+        comes down to us.
+        """
+        self._departed = departed
 
     def want(
         self,
@@ -573,6 +585,10 @@ class ChildSession:
             if head.seq:
                 actions.append(KeepAcknowledged(head, 0))
             return actions
+        if head.origin in self._departed:
+            if relation is Relation.DIVERGED:
+                return [Halt(head.origin, relation.value, EXPLANATIONS[relation])]
+            return [Release(head.origin)]  # the parent has more by another way
         forked = relation in (Relation.FORK, Relation.DIVERGED)
         ask = self.want((cursor.local,), now_ms, {head.origin: older}, forked=forked)
         if relation is Relation.RELAY_BEHIND or (relation is Relation.RESTORED and head.origin in self._expected):
@@ -596,7 +612,9 @@ class ChildSession:
         if cursor is None and message.origin not in self._wanted:
             return self._finish("out_of_turn", "the parent refused an origin that it was not offered")
         if message.batch is None:
-            self._wanted.pop(message.origin, None)
+            wish = self._wanted.pop(message.origin, None)
+            if wish is not None and message.code == "moved":  # the word of it is in the reference data, and on its way
+                return self._pump(now_ms)
         if cursor is None:
             return [Alarm(message.code, message.origin, message.detail), *self._pump(now_ms)]
         if cursor.halted:

@@ -88,9 +88,11 @@ class Offered:
 
 
 class ParentSession:
-    """One session with one child."""
+    """One session with one child. ``first`` is the origin that the child is given before all others: the reference
+    data, which say whose signatures are good on the rest.
+    """
 
-    def __init__(self, now_ms: int) -> None:
+    def __init__(self, now_ms: int, *, first: OriginId | None = None) -> None:
         self.state = ParentState.NEW
         self.child: Hello | None = None
         self._own: list[Head] = []
@@ -101,7 +103,7 @@ class ParentSession:
         self._refused: dict[OriginId, Refuse] = {}
         self._under_way: dict[BatchNumber, BatchHeader] = {}
         self._bytes_under_way = 0
-        self._sending = Sending()
+        self._sending = Sending(first)
         self._post = Post()
         self._snapshots = Snapshots()
         self._drained_waiting = False
@@ -317,6 +319,11 @@ class ParentSession:
     def wanted(self) -> tuple[OriginId, ...]:
         """What this child is given as it comes."""
         return tuple(self._sending.cursors)
+
+    def has_taken(self, head: Head) -> bool:
+        """Whether the child has an origin that it wanted as far as ``head``, on its disk."""
+        given = self._sending.given(head.origin)
+        return given is not None and given.seq >= head.seq
 
     def advanced(self, head: Head) -> list[ParentAction]:
         """We have more of an origin that the child wanted."""

@@ -39,9 +39,12 @@ class _Flight:
 
 
 class Sending:
-    """The sending side of one session. One batch at a time is being loaded; ``next`` names it."""
+    """The sending side of one session. One batch at a time is being loaded; ``next`` names it. ``first`` is an origin
+    that waits for no other.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, first: OriginId | None = None) -> None:
+        self._first = first
         self.cursors: dict[OriginId, Cursor] = {}
         self._turn: deque[OriginId] = deque()
         self._flights: deque[_Flight] = deque()
@@ -67,6 +70,10 @@ class Sending:
             return None
         if sum(flight.size for flight in self._flights) >= limits.WINDOW_BYTES_MAX:
             return None
+        preferred = None if self._first is None else self.cursors.get(self._first)
+        if preferred is not None and preferred.pending:
+            self._loading = self._first
+            return preferred.sent
         for _ in range(len(self._turn)):
             origin = self._turn[0]
             self._turn.rotate(-1)
@@ -117,6 +124,13 @@ class Sending:
             return False
         self._flights.popleft()
         return True
+
+    def given(self, origin: OriginId) -> Head | None:
+        """How far the other side surely has an origin; None while that is not known."""
+        cursor = self.cursors.get(origin)
+        if cursor is None or any(flight.head.origin == origin for flight in self._flights):
+            return None
+        return cursor.sent
 
     @property
     def loading(self) -> bool:

@@ -19,6 +19,7 @@ from node.ids import NodeId
 from node.interchange.values import ValueRefused, read_id, read_node_id
 from node.reference import Reference
 from ops.cli.command import Group, command_options
+from ops.cli.moving import dissolve, move
 from ops.cli.options import acting_user, folder_argument, opened
 from ops.cli.output import Output, moment
 from ops.enrolment import authority_of, found_authority
@@ -89,7 +90,8 @@ def node() -> None:
     help=N_(
         "Invite a node: prints a one-time token, or writes it to a file, for dansync enroll.\n\n"
         "Whoever has the token can enrol as this node, once: hand it over like a key. A node that is known, expired or "
-        "on a new machine is invited in the same way; older invitations are withdrawn."
+        "on a new machine is invited in the same way; older invitations are withdrawn, and once it is used, the "
+        "machine that was this node before gets in no more."
     ),
     examples=(
         "dansync node invite /srv/binh-dinh quy-nhon --tier district --out quy-nhon.invitation",
@@ -98,8 +100,17 @@ def node() -> None:
 )
 @folder_argument
 @_node_argument
-@click.option("--tier", required=True, help=N_("What the node is: commune, district, province, or any other word."))
-@click.option("--parent", "parent_node_id", default="", help=N_("Node id of its parent (default: the authority)."))
+@click.option(
+    "--tier",
+    default="",
+    help=N_("What the node is: commune, district, province, or any other word. A known node keeps its own."),
+)
+@click.option(
+    "--parent",
+    "parent_node_id",
+    default="",
+    help=N_("Node id of its parent (default: the one that it has, for a new node the authority)."),
+)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help=N_("Write the token to this new file."))
 @click.option(
     "--days",
@@ -125,7 +136,7 @@ def invite(
 ) -> None:
     output = Output(json_mode=json_mode)
     try:
-        name, tier = NodeId(read_node_id("NODE_ID", node_id)), read_id("--tier", tier)
+        name, word = NodeId(read_node_id("NODE_ID", node_id)), read_id("--tier", tier) if tier else ""
     except ValueRefused as error:
         reason = translated(error.reason)
         raise UsageError(
@@ -135,10 +146,13 @@ def invite(
     if out is not None and out.exists():
         raise UsageError(f"The file {out} exists already.", hint="Choose another name; nothing was changed.")
     with opened(folder, call="node invite") as (config, store):
+        known = Reference(store).node(name)
+        if known is None and not word:
+            raise UsageError(f"Node {name} is not known here yet.", hint="Say what it is: --tier TIER")
         invitation = authority_of(config, store).invite(
             name,
-            NodeId(parent_node_id or config.node_id),
-            tier,
+            NodeId(parent_node_id or (known.parent_node_id if known else config.node_id)),
+            word or (known.tier if known else ""),
             by=acting_user(),
             needs_approval=needs_approval,
             life_ms=days * limits.DAY_MS,
@@ -195,7 +209,7 @@ def node_list(folder: Path, *, waiting: bool, json_mode: bool) -> None:
 
     def standing(node_id: NodeId, state: str) -> str:
         if state:
-            return "revoked"
+            return state
         if node_id in pending:
             return "waiting"
         if node_id in until:
@@ -204,6 +218,7 @@ def node_list(folder: Path, *, waiting: bool, json_mode: bool) -> None:
 
     words = {
         "revoked": _("revoked"),
+        "dissolved": _("dissolved"),
         "waiting": _("waits for approval"),
         "enrolled": _("enrolled"),
         "expired": _("expired"),
@@ -232,6 +247,8 @@ def node_list(folder: Path, *, waiting: bool, json_mode: bool) -> None:
                     "node_id": item.node_id,
                     "tier": item.tier,
                     "parent_node_id": item.parent_node_id,
+                    "parent_address": item.parent_address,
+                    "former_parents": item.former_parents.split(),
                     "role": item.role,
                     "standing": state,
                     "not_after": until.get(item.node_id, 0),
@@ -324,17 +341,5 @@ def revoke(folder: Path, node_id: str, *, reason: str, json_mode: bool) -> None:
     output.document({"node_id": node_id, "state": "revoked"})
 
 
-@node.command(
-    help=N_("Say that a node dials another parent from now on."),
-    examples=("dansync node move /srv/binh-dinh tran-phu --parent binh-dinh",),
-)
-@folder_argument
-@_node_argument
-@click.option("--parent", "parent_node_id", required=True, help=N_("Node id of the new parent."))
-@command_options
-def move(folder: Path, node_id: str, *, parent_node_id: str, json_mode: bool) -> None:
-    output = Output(json_mode=json_mode)
-    with opened(folder, call="node move") as (config, store):
-        authority_of(config, store).move(NodeId(node_id), NodeId(parent_node_id), by=acting_user())
-    output.line(_("Node {node} belongs below {parent} now.").format(node=node_id, parent=parent_node_id))
-    output.document({"node_id": node_id, "parent_node_id": parent_node_id})
+node.add_command(move)
+node.add_command(dissolve)

@@ -36,6 +36,7 @@ COMMANDS: Final = (
         {
             "init": "node:init",
             "run": "node:run",
+            "drain": "drain:drain",
             "status": "status:status",
             "log": "log:log",
             "courier": "courier:courier",
@@ -55,6 +56,7 @@ COMMANDS: Final = (
             "ca": "authority:ca",
             "node": "authority:node",
             "enroll": "enroll:enroll",
+            "parent": "moving:parent",
             "origin": "origin:origin",
             "user": "user:user",
         },

@@ -9,7 +9,6 @@ import os
 import random
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import apsw
 import rich_click as click
@@ -20,6 +19,7 @@ from node.errors import DansyncError, UsageError
 from node.ids import NodeId, id_text
 from node.interchange.values import ValueRefused, read_date, read_id, read_node_id, read_text
 from node.store import Profile, Store
+from ops.cli.address import Address
 from ops.cli.command import Command, command_options
 from ops.cli.options import folder_argument
 from ops.cli.output import Output
@@ -29,19 +29,6 @@ from ops.daemon import Daemon, run_until_stopped
 from ops.i18n import N_, _, translated
 
 UNIT_CODE_LENGTHS = (0, 2, 3, 5)
-
-
-class Address(click.ParamType[str]):
-    """host:port."""
-
-    name = "host:port"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        text = str(value)
-        host, _colon, port = text.rpartition(":")
-        if text and (not host or not port.isdecimal() or int(port) > 65_535):
-            self.fail(_("{value} is no address of the form host:port.").format(value=text), param, ctx)
-        return text
 
 
 @click.command(

@@ -14,6 +14,7 @@ from node.courier.trips import Trip, trips
 from node.findings import ROTTEN, Known, known_scrubs, scrubbed_at
 from node.identity.folder import Identity
 from node.ids import NodeId, OriginId, id_text
+from node.parentage import Parent, parent_of
 from node.quarantine import Tally, tally
 from node.reference import Reference
 from node.store import Acknowledgement, Alarm, OriginState, Profile, Store
@@ -25,6 +26,7 @@ from ops.cli.presence import Presence, presence
 from ops.config import NodeConfig
 from ops.enrolment import identity_or_none
 from ops.i18n import N_, _, ngettext, translated
+from ops.parents import parents_to_dial
 
 ALARMS_SHOWN = 5
 ALARMS_COUNTED_MAX = 1_000
@@ -66,6 +68,8 @@ class Status:
     identity: Identity | None  # None: not enrolled
     reference: OriginState | None
     profiles: dict[OriginId, Profile]
+    parent: NodeId  # whose child it is, as far as is known here; '' at a root
+    dials: tuple[Parent, ...]
     own: tuple[OriginState, ...]
     acknowledged: dict[OriginId, Acknowledgement]
     backlog: Backlog | None  # None: a root
@@ -111,7 +115,7 @@ def collect(config: NodeConfig, store: Store) -> Status:
         reference = Reference(store)
         known = store.states()
         states = [state for state in known if state.head.origin != origin]
-        acknowledged = store.acknowledged()
+        acknowledged = store.acknowledged(parent_of(store, reference))
         alarms = store.alarms(ALARMS_COUNTED_MAX)
         return Status(
             config,
@@ -119,9 +123,11 @@ def collect(config: NodeConfig, store: Store) -> Status:
             identity_or_none(config.folder),
             next((state for state in known if state.head.origin == origin), None),
             store.profiles(),
+            parent_of(store, reference),
+            parents_to_dial(config, store, reference),
             tuple(state for state in states if state.own),
             acknowledged,
-            _backlog(store, states, acknowledged) if _has_parent(config, store) else None,
+            _backlog(store, states, acknowledged) if parent_of(store, reference) else None,
             _children(store, reference, states),
             tuple(state for state in known if state.halted),
             store.quarantined_rows(),
@@ -134,14 +140,6 @@ def collect(config: NodeConfig, store: Store) -> Status:
             tuple(known for known in known_scrubs(store.connection).values() if known.verdict in ROTTEN),
             store.clock.wall_ms(),
         )
-
-
-def _has_parent(config: NodeConfig, store: Store) -> bool:
-    """A node that only ever travels by stick has a parent and no address of it."""
-    profiles = store.profiles()
-    return bool(config.parent_address) or any(
-        profiles[origin].parent_node_id for origin in store.own_origins() if origin in profiles
-    )
 
 
 def _backlog(store: Store, states: list[OriginState], acknowledged: dict[OriginId, Acknowledgement]) -> Backlog:
@@ -192,11 +190,7 @@ def _facts(found: Status) -> list[tuple[str, str]]:
     config = found.config
     profile = found.profiles.get(found.own[0].head.origin) if found.own else None
     rows = [(_("Node"), _name(config, profile)), (_("Daemon"), _daemon(found))]
-    parent = profile.parent_node_id if profile else ""
-    if config.parent_address:
-        rows.append((_("Parent"), _("{node} at {address}").format(node=parent or "?", address=config.parent_address)))
-    else:
-        rows.append((_("Parent"), parent or _("none: this is a root")))
+    rows.append((_("Parent"), _parent(found)))
     rows.append((_("Identity"), _identity(found)))
     if found.reference is not None:
         rows.append((_("Reference data"), _own_log(found.reference)))
@@ -225,6 +219,17 @@ def _name(config: NodeConfig, profile: Profile | None) -> str:
         return config.node_id
     words = [profile.tier, profile.name if profile.name != config.node_id else "", profile.unit_code]
     return f"{config.node_id} ({', '.join(word for word in words if word)})"
+
+
+def _parent(found: Status) -> str:
+    if not found.dials:
+        return found.parent or _("none: this is a root")
+    dials = ", ".join(_("{node} at {address}").format(node=way.node_id, address=way.address) for way in found.dials)
+    if found.parent and found.parent not in {way.node_id for way in found.dials}:
+        return _("{parent}, where it listens is not known here (dansync parent); meanwhile {others}").format(
+            parent=found.parent, others=dials
+        )
+    return dials
 
 
 def _daemon(found: Status) -> str:
@@ -368,8 +373,9 @@ def _document(found: Status) -> dict[str, Any]:
         "tier": profile.tier if profile else "",
         "name": profile.name if profile else "",
         "unit_code": profile.unit_code if profile else "",
-        "parent_node_id": profile.parent_node_id if profile else "",
-        "parent_address": found.config.parent_address,
+        "parent_node_id": found.parent,
+        "parent_address": found.dials[0].address if found.dials else "",
+        "dials": [asdict(way) for way in found.dials],
         "enrolled_until": found.identity.certificate.not_after_ms if found.identity else 0,
         "authority": found.identity.authority.node_id if found.identity else "",
         "reference": _origin(found.reference, found) if found.reference else None,

@@ -27,6 +27,7 @@ from node.identity import tls
 from node.identity.certificates import Certificate
 from node.identity.folder import Identity
 from node.ids import GENESIS_HASH, Incarnation, NodeId, Seq, UnitCode
+from node.parentage import Parent
 from node.protocol.assembly import cut
 from node.protocol.codes import known_code
 from node.protocol.messages import (
@@ -44,7 +45,7 @@ from node.schema import SCHEMA_VERSION
 from node.session import ChildEndpoint
 from node.store import Store
 from node.transport import CLIENT_OPTIONS
-from node.uplink import Parent, Uplink
+from node.uplink import Uplink, always
 from node.wire import SYNC_METHOD, decode_response, encode_request
 from tests.identities import Member, Tree
 
@@ -95,11 +96,11 @@ async def serving(tree: Tree) -> AsyncIterator[HubServer]:
 async def drain(server: HubServer, child: Member) -> None:
     thread = Thread()
 
-    def endpoint(follow: bool) -> ChildEndpoint:
+    def endpoint(follow: bool, _parent: NodeId) -> ChildEndpoint:
         return ChildEndpoint(child.store, key=child.key, follow=follow, release="test")
 
     uplink = Uplink(
-        Parent(server.address, NodeId("hub")),
+        always(Parent(server.address, NodeId("hub"))),
         lambda: child.identity,
         endpoint,
         thread,

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node import rows_wire
+from node import receipts_wire, rows_wire
 from node.chain import KIND_REGISTER, Commit, Head
 from node.encryption import load_key
 from node.enrolment import EnrolAnswer, EnrolRequest, OriginClaim, RenewRequest
@@ -31,6 +31,7 @@ from node.identity.certificates import CertificateAuthority, check_request, make
 from node.identity.invitation import read_invitation
 from node.identity.keys import NodeKey
 from node.ids import Hash, NodeId, OriginId, RowId, Seq, UnitCode
+from node.receipts import Receipt
 from node.replay import inspect
 from node.rows_wire import Answer, Content, RowsWanted, SentRow
 from node.schema import SCHEMA_VERSION
@@ -57,6 +58,16 @@ DECODERS: dict[str, tuple[Callable[[bytes], object], bytes, type[Exception]]] = 
     "an answer": (decode_answer, encode_answer(ANSWER), FrameRefused),
     "a request for rows": (rows_wire.decode_wanted, rows_wire.encode_wanted(WANTED), FrameRefused),
     "an answer with rows": (rows_wire.decode_answer, rows_wire.encode_answer(ROWS), FrameRefused),
+    "a request for receipts": (
+        receipts_wire.decode_confirm_request,
+        receipts_wire.encode_confirm_request([HEAD]),
+        FrameRefused,
+    ),
+    "receipts": (
+        receipts_wire.decode_confirm_response,
+        receipts_wire.encode_confirm_response([Receipt(HEAD, 1_790_000_000_000, b"s")]),
+        FrameRefused,
+    ),
     "rows": (rows_wire.decode_content, CONTENT, FrameRefused),
     "a certificate": (read_certificate, CERTIFICATE, IdentityError),
     "a certificate request": (check_request, REQUEST, IdentityError),

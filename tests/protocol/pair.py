@@ -128,6 +128,7 @@ class Child:
         self.quarantined: dict[OriginId, int] = {}
         self.halted: dict[OriginId, str] = {}
         self.alarms: list[str] = []
+        self.departed: set[OriginId] = set()
         self.spool: dict[OriginId, tuple[int, list[str]]] = {}
         self.letters: list[Letter] = []
         self.got: list[Letter] = []
@@ -404,6 +405,7 @@ class Pair:
                     found = {head.origin: self.child.log.hash_at(head.origin, head.seq) for head in action.heads}
                     opening = session.state is ChildState.LOCATING
                     older = {which: self._older(which) for which in found}
+                    session.let_go(frozenset(self.child.departed))
                     queue.extend(session.located(found, older, self.now_ms))
                     if opening:
                         queue.extend(session.advanced(*self.child.heads(), self.now_ms))

@@ -7,6 +7,7 @@ A chain is written ``a:3`` (the commits a1 a2 a3 of origin a) or ``a:2/4x`` (two
 branch x); a head is shown the same way, ``a:4x``; ``a:5!`` is one that was made anew while healing. Names of origins are single letters.
 
     child own a:3 b:1     the child's chains; also `child relayed c:2`. Given again: another history (restore, fork)
+    child lost b          relayed origins whose holder belongs elsewhere by now
     child schema 2        its schema version; `child ticket t1` what it will present (`-` for none)
     parent has a:2        chains that the parent got from this child
     parent schema 2       `parent above r:3`, `parent refuses c not_enrolled`, `parent admits c`, `parent tickets t1 t2`, `parent quarantines a2`
@@ -136,6 +137,8 @@ class Scenario:
     def do_child(self, what: str, *words: str) -> None:
         child = self.pair.child
         match what:
+            case "lost":
+                child.departed = {origin(word) for word in words}
             case "own" | "relayed":
                 for which, chain, branch in map(self._chain, words):
                     child.log.replace(which, chain)

@@ -10,12 +10,17 @@ import rich_click as click
 from google.protobuf.descriptor import FileDescriptor
 
 from dansync.enrolment.v1 import enrolment_pb2
+from dansync.receipt.v1 import receipt_pb2
 from dansync.sync.v1 import sync_pb2
 from node.authorisation import CALLS, MACHINE_ROLES, PERSON_ROLES, NotAllowed, may_call, require, scope
 from ops.cli.main import cli
 from tests.unit.ops.cli.command_line import commune, dansync
 
-DESCRIPTORS: tuple[FileDescriptor, ...] = (sync_pb2.DESCRIPTOR, enrolment_pb2.DESCRIPTOR)
+DESCRIPTORS: tuple[FileDescriptor, ...] = (
+    sync_pb2.DESCRIPTOR,
+    enrolment_pb2.DESCRIPTOR,
+    receipt_pb2.DESCRIPTOR,
+)
 ROLES = ("node", "invited", *PERSON_ROLES)
 
 EXPECTED: dict[str, str] = {
@@ -23,6 +28,7 @@ EXPECTED: dict[str, str] = {
     "/dansync.sync.v1.SyncService/Sync": "y----y",
     "/dansync.enrolment.v1.EnrolmentService/Enrol": "yy----",
     "/dansync.enrolment.v1.EnrolmentService/Renew": "y-----",
+    "/dansync.receipt.v1.ReceiptService/Confirm": "y-----",
     "status": "--yyyy",
     "log": "--yyyy",
     "log prove": "--yyyy",
@@ -43,11 +49,13 @@ EXPECTED: dict[str, str] = {
     "import": "----yy",
     "init": "----yy",
     "run": "----yy",
+    "drain": "----yy",
+    "restore": "----yy",
     "enroll": "----yy",
     "encrypt": "----yy",
     "backup": "----yy",
-    "restore": "----yy",
     "scrub": "----yy",
+    "parent": "----yy",
     "courier export": "----yy",
     "courier import": "----yy",
     "user add": "----yy",
@@ -59,6 +67,7 @@ EXPECTED: dict[str, str] = {
     "node reject": "-----y",
     "node revoke": "-----y",
     "node move": "-----y",
+    "node dissolve": "-----y",
     "origin handover": "-----y",
     "origin retire": "-----y",
     "demo": "--yyyy",

@@ -1,0 +1,253 @@
+"""A node that lost its store and gets a new one from its parent; and the machine that was this node before."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from node.changelog import floor_of
+from node.clock import ManualClock
+from node.errors import StoreBusy, UsageError
+from node.identity.certificates import make_request
+from node.identity.folder import Identity
+from node.identity.keys import NodeKey
+from node.identity.statements import join_statement
+from node.ids import NodeId
+from node.mail import Mail, compose
+from node.pruning import Budget, Pruner
+from node.reference import Reference
+from node.store import Store
+from ops.config import STORE_NAME
+from ops.daemon import Daemon
+from tests.identities import Member, Tree
+from tests.sessions import Parent, drain
+from tests.unit.hub.test_session import write
+
+NOW_MS = 1_790_000_000_000
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Iterator[Tree]:
+    tree = Tree(tmp_path, "p", clock=ManualClock(NOW_MS))
+    yield tree
+    tree.close()
+
+
+def enrolled(tree: Tree, name: str, folder: Path, store: Store) -> Member:
+    """The machine with this store is node ``name`` from now on: invited again, with a key of its own."""
+    known = tree.authority.reference.node(NodeId(name))
+    assert known is not None
+    token = tree.authority.invite(NodeId(name), known.parent_node_id, known.tier, by="lan")
+    key = NodeKey.generate()
+    request = make_request(key, NodeId(name))
+    answer = tree.authority.enrol(token.certificate, request, token.key.sign(join_statement(request)), ())
+    assert answer.certificate is not None
+    reference = tree.root.store.reference_origin()
+    assert reference is not None
+    store.trust(reference, tree.root.key.public)
+    roots, authority = tree.certificates.certificate, tree.root.identity.certificate
+    return Member(folder, store, Identity(NodeId(name), key, answer.certificate, roots, authority))
+
+
+def anew(tree: Tree, name: str) -> Member:
+    """A new machine with an empty store for a node that exists."""
+    folder = tree.folder / f"{name} anew"
+    folder.mkdir()
+    store = Store.create_anew(folder / STORE_NAME, NodeId(name), clock=tree.clock, source=random.Random(7))
+    return enrolled(tree, name, folder, store)
+
+
+def test_a_new_store_gets_the_register_and_work_goes_on(tree: Tree) -> None:
+    child, parent = tree.add("c"), Parent(tree.root)
+    origin = child.store.own_origin()
+    write(child.store, 20)
+    drain(child, parent)
+    new = anew(tree, "c")
+    assert drain(new, parent) == "done"
+    new.store.restored()
+    assert new.store.digest(origin) == child.store.digest(origin)
+    assert new.store.own_origin() == origin
+    write(new.store, 1)
+    assert drain(new, parent) == "done"
+    assert tree.root.store.digest(origin) == new.store.digest(origin)
+    assert not new.store.alarms(), "that the parent knew another store is as it should be"
+    assert not [state for state in new.store.states() if state.halted]
+    new.store.close()
+
+
+def test_nobody_writes_before_all_of_it_is_here_and_a_cut_changes_nothing(tree: Tree) -> None:
+    child, parent = tree.add("c"), Parent(tree.root)
+    origin = child.store.own_origin()
+    write(child.store, 1_200)
+    drain(child, parent)
+    new = anew(tree, "c")
+    session = parent.meet(new).start()
+    while new.store.head(origin).seq == 0:  # the first of three batches
+        if session.child_end.outbox:
+            session.parent_end.receive_frame(session.child_end.encode(session.child_end.outbox.popleft()))
+        else:
+            session.child_end.receive_frame(session.parent_end.encode(session.parent_end.outbox.popleft()))
+    session.child_end.link_lost()
+    session.parent_end.link_lost()
+    assert 0 < new.store.head(origin).seq < 1_201
+    with pytest.raises(StoreBusy, match="still to come"):
+        write(new.store, 1, origin=origin)
+    assert drain(new, parent) == "done"
+    assert new.store.head(origin) == child.store.head(origin)
+    new.store.close()
+
+
+def test_a_hub_gets_what_is_below_it_too(tree: Tree) -> None:
+    district, commune = tree.add("d"), tree.add("c", "d")
+    root = Parent(tree.root)
+    drain(district, root)
+    write(commune.store, 5)
+    drain(commune, Parent(district))
+    drain(district, root)
+    new = anew(tree, "d")
+    assert drain(new, root) == "done"
+    new.store.restored()
+    states = {state.head.origin: (state.own, state.via, state.head.seq) for state in new.store.states()}
+    assert states[commune.store.own_origin()] == (False, "c", 6)
+    assert states[district.store.own_origin()] == (True, "", 1)
+    write(commune.store, 2)
+    assert drain(commune, Parent(new)) == "done"
+    assert drain(new, root) == "done"
+    assert tree.root.store.digest(commune.store.own_origin()) == commune.store.digest(commune.store.own_origin())
+    new.store.close()
+
+
+def test_the_machine_of_before_gets_in_no_more_and_what_it_signed_stays_good(tree: Tree) -> None:
+    district = tree.add("d")
+    child = tree.add("c", "d")
+    root = Parent(tree.root)
+    drain(district, root)
+    write(child.store, 3)
+    middle = Parent(district)
+    drain(child, middle)
+    session = middle.meet(child, follow=True).start().run()
+    new = anew(tree, "c")
+    assert drain(district, root) == "done", "commits that the old machine has signed still climb"
+    session.parent_end.tick()
+    assert session.run().end() == "superseded_key"
+    assert drain(child, middle) == "superseded_key"
+    assert drain(new, middle) == "done"
+    assert new.store.head(child.store.own_origin()).seq == 4
+    new.store.close()
+
+
+def test_an_answer_that_was_lost_supersedes_nothing_when_it_is_asked_for_again(tree: Tree) -> None:
+    child = tree.add("c")
+    member = enrolled(tree, "c", child.folder, child.store)
+    reference = tree.authority.reference
+    assert reference.standing(child.identity.certificate.serial, NodeId("c")) == "superseded"
+    assert reference.standing(member.identity.certificate.serial, NodeId("c")) == "good"
+    renewed = tree.authority.renew(make_request(member.key, NodeId("c")))
+    assert renewed.certificate is not None
+    assert reference.standing(member.identity.certificate.serial, NodeId("c")) == "good", "a renewal keeps the key"
+
+
+def test_what_only_the_old_disk_has_is_done_again_when_it_turns_up(tree: Tree) -> None:
+    child, parent = tree.add("c"), Parent(tree.root)
+    origin = child.store.own_origin()
+    write(child.store, 3)
+    drain(child, parent)
+    write(child.store, 2)  # never sent
+    new = anew(tree, "c")
+    drain(new, parent)
+    new.store.restored()
+    write(new.store, 4)
+    drain(new, parent)
+    back = enrolled(tree, "c", child.folder, child.store)
+    assert drain(back, parent) == "done"
+    assert tree.root.store.digest(origin) == back.store.digest(origin)
+    count = tree.root.store.connection.execute("SELECT count(*) FROM person").fetchall()
+    assert count == [(9,)], "nothing lost, nothing twice"
+    assert [alarm.code for alarm in back.store.alarms() if alarm.code == "healed"] == ["healed"]
+    assert drain(new, parent) == "superseded_key"
+    again = enrolled(tree, "c", new.folder, new.store)
+    assert drain(again, parent) == "done"
+    assert again.store.digest(origin) == back.store.digest(origin), "and the new one can be it again"
+    new.store.close()
+
+
+def test_letters_that_the_old_machine_had_taken_come_again(tree: Tree) -> None:
+    child, parent = tree.add("c"), Parent(tree.root)
+    drain(child, parent)
+    mail = Mail(tree.root.store, Reference(tree.root.store))
+    with tree.root.store.database.transaction():
+        mail.post(compose(child.store.own_origin(), "greeting", b"x"))
+    session = parent.meet(child, follow=True).start().run()
+    session.parent_end.tick()
+    session.run()
+    session.child_end.link_lost()
+    session.parent_end.link_lost()
+    assert mail.unread() == 0
+    new = anew(tree, "c")
+    for whole in (False, True):
+        if whole:
+            new.store.restored()
+        session = parent.meet(new, follow=True).start().run()
+        for _ in range(2):
+            session.parent_end.tick()
+            session.child_end.tick()
+            session.run()
+        session.child_end.link_lost()
+        session.parent_end.link_lost()
+        codes = [alarm.code for alarm in new.store.alarms()]
+        assert codes == (["letter_refused"] if whole else []), "it came again, and is read when the register is whole"
+    new.store.close()
+
+
+def test_a_store_that_was_not_made_anew_is_left_alone(tree: Tree) -> None:
+    child = tree.add("c")
+    with pytest.raises(UsageError, match="There is a store of node c already"):
+        Store.create_anew(child.folder / STORE_NAME, NodeId("c"), clock=tree.clock, source=random.Random(1))
+
+
+def test_a_daemon_does_not_start_on_a_store_that_is_not_whole_yet(tree: Tree) -> None:
+    tree.add("c")
+    new = anew(tree, "c")
+    config = new.config(parent="127.0.0.1:1")
+    new.store.close()
+    with pytest.raises(UsageError, match="is being restored from its parent"):
+        asyncio.run(Daemon(config).run())
+
+
+def test_a_parent_whose_log_was_pruned_gives_the_state(tree: Tree) -> None:
+    """Own registers and those of communes below come as signed snapshots and what follows them."""
+    district, commune = tree.add("d"), tree.add("c", "d")
+    root = Parent(tree.root)
+    drain(district, root)
+    for store in (district.store, commune.store):
+        write(store, 5)
+    drain(commune, Parent(district))
+    drain(district, root)
+    drain(district, root)
+    pruner = Pruner(tree.root.store, root.hub.verifier, has_parent=False)
+    for plan in pruner.plans(Budget(0)):
+        for _ in pruner.carry_out(plan):
+            pass
+    origins = [store.own_origin() for store in (district.store, commune.store)]
+    for origin in origins:
+        assert floor_of(tree.root.store.connection, origin).seq == 6
+    write(commune.store, 1)
+    drain(commune, Parent(district))
+    drain(district, root)
+    new = anew(tree, "d")
+    assert drain(new, root) == "done"
+    for origin in origins:
+        assert new.store.digest(origin) == tree.root.store.digest(origin)
+        assert new.store.head(origin) == tree.root.store.head(origin)
+    new.store.restored()
+    write(commune.store, 1)
+    write(new.store, 1)
+    drain(commune, Parent(new))
+    assert drain(new, root) == "done"
+    for origin in origins:
+        assert new.store.digest(origin) == tree.root.store.digest(origin)
+    new.store.close()
