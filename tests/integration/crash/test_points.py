@@ -1,0 +1,33 @@
+"""kill -9 at every named point, on either end of a link and in commands: whoever comes back and whoever survived go on,
+and nothing is lost or doubled (RELIABILITY F01, F03, F04, R6).
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.crash.fuse import found
+from tests.integration.crash.points import POINTS, Point
+from tests.integration.crash.trial import tried
+from tests.integration.crash.workloads import WORKLOADS
+from tests.integration.crash.world import World
+
+POINTS_MIN = 60
+
+
+@pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
+def test_a_killed_process_and_its_peers_go_on_and_nothing_is_lost_or_doubled(point: Point, world: World) -> None:
+    assert tried(world, point) == []
+
+
+@pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
+def test_every_point_names_a_step_that_exists(point: Point) -> None:
+    for fuse in filter(None, (point.fuse, point.second)):
+        assert found(fuse.where).name
+        assert not fuse.within or found(fuse.within).name
+
+
+def test_there_are_enough_points_on_every_side_and_no_name_stands_twice() -> None:
+    assert len({point.name for point in POINTS}) == len(POINTS) >= POINTS_MIN
+    assert {point.side for point in POINTS} == {"child", "parent and child", "root", "command line"}
+    assert {point.workload for point in POINTS} == WORKLOADS.keys()

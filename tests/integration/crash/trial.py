@@ -1,0 +1,49 @@
+"""One point from its beginning to its end; what was wrong comes back as complaints."""
+
+from __future__ import annotations
+
+from tests.integration.crash.checks import calm, equal, honest, kept, whole
+from tests.integration.crash.points import Point
+from tests.integration.crash.workloads import COMMAND, WORKLOADS, all_running
+from tests.integration.crash.world import AFTERWARDS, World
+
+
+def tried(world: World, point: Point, *, variants: tuple[str, ...] = ()) -> list[str]:
+    """Kill a process at a point, let it come back, let everybody go on; returns what does not hold.
+
+    Raises ``AssertionError`` if the point was not reached, or if something does not go on at all.
+    """
+    workload = WORKLOADS[point.workload]
+    workload.prepare(world)
+    world.allowed |= workload.allowed
+    before = world.look()
+    workload.step(world, point.node, point.fuse, variants)
+    at_kill = world.look()
+    complaints = [*honest(at_kill), *kept(before, at_kill)]
+    workload.mend(world, point.node, point.second)
+    if workload.whole_tree:
+        all_running(world)
+        origin = world.origins[world.holder_of]
+        world.until(lambda: origin in world.reader.heads(world._paths([world.holder]))[world.holder]["own"], "it is held")
+        world.household(AFTERWARDS, origin=_id(origin))
+        world.until(world.settled, "all copies are the same")
+    after = world.look()
+    complaints += [*honest(after), *kept(at_kill, after), *calm(world.base, after, world.allowed)]
+    if workload.whole_tree:
+        for origin, nodes in world.copies():
+            complaints += equal(after, origin, nodes)
+            complaints += whole(after[nodes[0]], origin, world.expected if origin == world.origins[world.holder_of] else ())
+        for name, child in world.running.items():
+            if not child.running:
+                complaints.append(f"{name} did not go on: {child.said}")
+    else:
+        (origin,) = [entry[0] for entry in after[world.holder]["profiles"] if not entry[2]]
+        complaints += whole(after[world.holder], origin, world.expected)
+    return complaints
+
+
+def _id(origin: str) -> str:
+    return "-".join((origin[:8], origin[8:12], origin[12:16], origin[16:20], origin[20:]))
+
+
+__all__ = ["COMMAND", "tried"]
