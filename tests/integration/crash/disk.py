@@ -5,13 +5,14 @@ from __future__ import annotations
 import apsw
 
 NAME = "crash"
+SYSTEM = "unix"  # named, because the default is soon this one
 
 
 class WatchedFile(apsw.VFSFile):
     """A file as the system's VFS has it. The methods stand here to have names."""
 
     def __init__(self, name: str | apsw.URIFilename | None, flags: list[int]) -> None:
-        super().__init__("", name, flags)  # type: ignore[arg-type]
+        super().__init__(SYSTEM, name, flags)  # type: ignore[arg-type]
 
     def xWrite(self, data: bytes, offset: int) -> None:
         super().xWrite(data, offset)
@@ -47,7 +48,7 @@ class WatchedDisk(apsw.VFS):
     """The system's VFS with files that are watched."""
 
     def __init__(self) -> None:
-        super().__init__(NAME, "", makedefault=True)
+        super().__init__(NAME, SYSTEM, makedefault=True)
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
         if flags[0] & apsw.SQLITE_OPEN_MAIN_DB:

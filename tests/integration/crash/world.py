@@ -85,9 +85,9 @@ def build(folder: Path, nursery: Nursery) -> None:
         _done(nursery, folder, ["record", "person", folder / "c", *person])
 
     def meet() -> None:
-        for _ in range(3):
-            for name, parent in (("c", "d"), ("n", "d"), ("d", "root")):
-                assert drain(tree.members[name], Parent(tree.members[parent])) == "done"
+        for name in ("d", "c", "n", "d"):  # first who takes part comes down, at last what the communes wrote goes up
+            ended = drain(tree.members[name], Parent(tree.members[PARENTS[name]]))
+            assert ended == "done", ended
 
     record(1)
     meet()
