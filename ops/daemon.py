@@ -106,6 +106,8 @@ class Daemon:
             _log.error(
                 "commits are missing: the store ends at %d, but %d was made here", loss.found.seq, loss.witnessed.seq
             )
+        for origin in store.own_origins():
+            store.unhold(origin)  # nobody heals it now: who held it was killed
         store.retry_quarantined()  # what stood in the way may be gone since the node stopped
         return store
 

@@ -25,7 +25,7 @@ def honest(looks: Mapping[str, Look]) -> list[str]:
                 found.append(f"{peer} has acknowledged commit {seq} of {origin} to {name} and does not have it")
         for origin, seq, value in look["witnessed"]:
             newest = max(entry[1] for entry in look["witnessed"] if entry[0] == origin)
-            if seq == newest and seq and not _has(look, origin, seq, value):
+            if seq == newest and seq and not _has(look, origin, seq, value) and value not in look["aside"]:
                 found.append(f"{name}: the witness knows commit {seq} of {origin}, the store does not")
     return found
 

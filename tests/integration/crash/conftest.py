@@ -40,9 +40,7 @@ def world(nursery: Nursery, reader: Reader, template: Path, tmp_path: Path) -> I
 
 
 @pytest.fixture
-def new_world(
-    nursery: Nursery, reader: Reader, template: Path, tmp_path: Path
-) -> Iterator[Callable[[], World]]:
+def new_world(nursery: Nursery, reader: Reader, template: Path, tmp_path: Path) -> Iterator[Callable[[], World]]:
     """For tests that need more than one."""
     made: list[World] = []
 

@@ -1,3 +1,4 @@
+# ruff: noqa: N802  SQLite names the methods of a VFS
 """SQLite's own files, so that a fuse can lie between any two of its writes and syncs. Only for processes with such a fuse."""
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ class WatchedFile(apsw.VFSFile):
     """A file as the system's VFS has it. The methods stand here to have names."""
 
     def __init__(self, name: str | apsw.URIFilename | None, flags: list[int]) -> None:
-        super().__init__(SYSTEM, name, flags)  # type: ignore[arg-type]
+        super().__init__(SYSTEM, name, flags)
 
     def xWrite(self, data: bytes, offset: int) -> None:
         super().xWrite(data, offset)

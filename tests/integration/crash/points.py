@@ -100,7 +100,14 @@ def _climbing_child(table: _Table) -> None:
     """A commune that sends two commits up."""
 
     def add(
-        name: str, when: When, where: str, *, call: int = 1, within: str = "", about: str = "", second: Fuse | None = None
+        name: str,
+        when: When,
+        where: str,
+        *,
+        call: int = 1,
+        within: str = "",
+        about: str = "",
+        second: Fuse | None = None,
     ) -> None:
         table.add("climb", "c", name, when, where, call=call, within=within, about=about, second=second)
 
@@ -122,7 +129,12 @@ def _climbing_child(table: _Table) -> None:
     add("a ticket received", "before", f"{CHILD}.receive", about="Ticket")
     add("a ticket being kept", "after", "node.tickets:keep")
     add("a ticket kept, not said", "before", TO_PARENT, about="TicketStored")
-    add("dead once more while it opens", "after", f"{CHILD}._load", second=Fuse("node.store:Store._meet_witness", "after"))
+    add(
+        "dead once more while it opens",
+        "after",
+        f"{CHILD}._load",
+        second=Fuse("node.store:Store._meet_witness", "after"),
+    )
 
 
 def _climbing_parent(table: _Table) -> None:
@@ -226,9 +238,7 @@ def _healing(table: _Table) -> None:
 def _handing_over(table: _Table) -> None:
     """A register goes to another machine; what the old one had not sent follows by letter."""
 
-    def add(
-        node: str, name: str, when: When, where: str, *, call: int = 1, within: str = "", about: str = ""
-    ) -> None:
+    def add(node: str, name: str, when: When, where: str, *, call: int = 1, within: str = "", about: str = "") -> None:
         table.add("handover", node, name, when, where, call=call, within=within, about=about)
 
     add("c", "a letter posted, before COMMIT", "after", "node.mail:Mail.post")
@@ -243,7 +253,13 @@ def _handing_over(table: _Table) -> None:
     add("n", "the register fetched", "after", f"{CHILD}._take_down", call=2)
     add("n", "a letter stored, not read", "after", "node.mail:Mail.take")
     add("n", "a letter read, before COMMIT", "after", "node.healing:Healer._take")
-    add("n", "a letter read, before the witness", "before", "node.store:Store.saw_own", within="node.healing:Healer.read_branch")
+    add(
+        "n",
+        "a letter read, before the witness",
+        "before",
+        "node.store:Store.saw_own",
+        within="node.healing:Healer.read_branch",
+    )
     add("n", "a letter read, not said", "before", TO_PARENT, about="MailStored")
 
 
@@ -268,12 +284,16 @@ def _holding_back(table: _Table) -> None:
 def _taking_part(table: _Table) -> None:
     """Enrolment, the authority and its acts."""
 
-    def add(workload: str, name: str, when: When, where: str, *, node: str = COMMAND, call: int = 1, within: str = "") -> None:
+    def add(
+        workload: str, name: str, when: When, where: str, *, node: str = COMMAND, call: int = 1, within: str = ""
+    ) -> None:
         table.add(workload, node, name, when, where, call=call, within=within)
 
     store = "node.identity.folder:IdentityFolder.store"
-    add("enrol", "the file of the key is empty", "before", "node.identity.keys:NodeKey.pem", within="node.identity.keys:NodeKey.save")
+    add("enrol", "the file of the key is empty", "before", "os:fdopen", within="node.identity.keys:NodeKey.save")
     add("enrol", "the key written, not synced", "before", "os:fsync", within="node.identity.keys:NodeKey.save")
+    add("enrol", "the key beside its place", "before", "node.secret:_name")
+    add("enrol", "the key in its place, and beside it", "after", "node.secret:_name")
     add("enrol", "the key is there", "after", "node.identity.folder:IdentityFolder.new_key")
     add("enrol", "the request not sent", "before", "ops.enrolment:unary")
     add("enrol", "answered, nothing kept", "after", "ops.enrolment:unary")
@@ -308,7 +328,8 @@ def _taking_part(table: _Table) -> None:
 
     add("invite", "before COMMIT", "leaving", "hub.authority.acts:act")
     add("invite", "after COMMIT, before the witness", "before", "node.store:Store._witness")
-    add("invite", "invited, no file", "before", "ops.cli.authority:_write_secret")
+    add("invite", "invited, no file", "before", "node.secret:write_secret")
+    add("invite", "the token written, not synced", "before", "os:fsync", within="node.secret:write_secret")
     add("revoke", "before COMMIT", "leaving", "hub.authority.acts:act")
     add("revoke", "after COMMIT, before the witness", "before", "node.store:Store._witness")
     add("hand over", "before COMMIT", "leaving", "hub.authority.acts:act")
@@ -337,7 +358,13 @@ def _by_hand(table: _Table) -> None:
     add("take back", "a receipt kept", "after", "node.courier.delivery:_Delivery._keep_words")
     add("take back", "news taken", "after", "node.courier.delivery:_Delivery._take")
     add("take back", "noted", "after", "node.courier.trips:note")
-    add("results", "a file written beside", "before", "pathlib:Path.replace", within="node.interchange.writing:write_csv")
+    add(
+        "results",
+        "a file written beside",
+        "before",
+        "pathlib:Path.replace",
+        within="node.interchange.writing:write_csv",
+    )
     add("results", "some files in their place", "after", "node.interchange.writing:write_csv", call=2)
 
 

@@ -28,7 +28,9 @@ def opened(path: str) -> sqlite3.Connection:
 def heads(path: str) -> dict[str, Any]:
     with closing(opened(path)) as db:
         return {
-            "heads": {row[0].hex(): [row[1], row[2].hex()] for row in db.execute("SELECT origin, seq, hash FROM origin_head")},
+            "heads": {
+                row[0].hex(): [row[1], row[2].hex()] for row in db.execute("SELECT origin, seq, hash FROM origin_head")
+            },
             "own": [row[0].hex() for row in db.execute("SELECT origin FROM origin_head WHERE own = 1")],
             "letters": count(db, "letter WHERE state = ''"),
             "spooled": count(db, "spooled_commit"),
@@ -53,7 +55,9 @@ def everything(path: str, tables: list[str]) -> dict[str, Any]:
         found["commits"], found["faults"] = chains(db)
         found["aside"] = [row[0].hex() for row in db.execute("SELECT hash FROM side_commit")]
         found["alarms"] = [row[0] for row in db.execute("SELECT code FROM alarm ORDER BY id")]
-        found["halted"] = {row[0].hex(): row[1] for row in db.execute("SELECT origin, halted FROM origin_head WHERE halted <> ''")}
+        found["halted"] = {
+            row[0].hex(): row[1] for row in db.execute("SELECT origin, halted FROM origin_head WHERE halted <> ''")
+        }
         found["profiles"] = [
             [row[0].hex(), row[1], row[2]] for row in db.execute("SELECT origin, node_id, purpose FROM origin_profile")
         ]

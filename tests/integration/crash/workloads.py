@@ -88,7 +88,19 @@ def all_running(world: World) -> None:
 
 def _person(world: World) -> list[object]:
     world.expected.add("person P9")
-    return ["record", "person", world.path("c"), "--id", "P9", "--household", "H1", "--name", "Lê Văn Bình", "--sex", "M"]
+    return [
+        "record",
+        "person",
+        world.path("c"),
+        "--id",
+        "P9",
+        "--household",
+        "H1",
+        "--name",
+        "Lê Văn Bình",
+        "--sex",
+        "M",
+    ]
 
 
 def _bundle(world: World) -> None:
@@ -163,7 +175,9 @@ def _held(world: World) -> None:
 
 
 def _wait_for_held(world: World) -> None:
-    world.until(lambda: bool(world.reader.heads({"d": world.path("d") / "store.db"})["d"]["held"]), "rows are held back")
+    world.until(
+        lambda: bool(world.reader.heads({"d": world.path("d") / "store.db"})["d"]["held"]), "rows are held back"
+    )
 
 
 def _take_rows(world: World) -> None:
@@ -312,7 +326,10 @@ def _taken(world: World) -> None:
     _an_act(world)
     for name in ("root", "d"):
         world.start(name)
-    world.until(lambda: len({str(look["heads"][world.origins["reference"]]) for look in _seen(world, "root", "d")}) == 1, "the act is at d")
+    world.until(
+        lambda: len({str(look["heads"][world.origins["reference"]]) for look in _seen(world, "root", "d")}) == 1,
+        "the act is at d",
+    )
     for name in ("d", "root"):
         world.running.pop(name).stop()
     _packed(world)
@@ -360,16 +377,18 @@ WORKLOADS: Final[dict[str, Workload]] = {
     "handover": Workload(
         ("root", "d", "n", "c"), _handed_over, allowed=frozenset({"not_holder", "branch_done_again", "restored"})
     ),
-    "rot": Workload(TREE, _rotten, after=_take_rows, allowed=frozenset({"quarantined", "quarantine_ended"})),
+    "rot": Workload(
+        TREE, _rotten, after=_take_rows, allowed=frozenset({"quarantined", "quarantine_ended", "rows_replaced"})
+    ),
     "retry": Workload(
-        prepare=_cause_gone, command=_retry, allowed=frozenset({"quarantined", "quarantine_ended"})
+        prepare=_cause_gone, command=_retry, allowed=frozenset({"quarantined", "quarantine_ended", "rows_replaced"})
     ),
     "replace": Workload(
-        TREE, _held, command=_replace, allowed=frozenset({"quarantined", "quarantine_ended"})
+        TREE, _held, command=_replace, allowed=frozenset({"quarantined", "quarantine_ended", "rows_replaced"})
     ),
     "enrol": Workload(("root", "d"), command=_enrol, after=_joined),
     "init": Workload(command=_init, codes=(0, REFUSED), after=_only_y, whole_tree=False),
-    "found": Workload(prepare=_new_root, command=_found, codes=(0, REFUSED), after=_founded, whole_tree=False),
+    "found": Workload(prepare=_new_root, command=_found, after=_founded, whole_tree=False),
     "invite": Workload(command=_invite, again=_invite_again, after=_use_invitation),
     "revoke": Workload(command=_revoke, codes=(0, REFUSED)),
     "hand over": Workload(

@@ -77,7 +77,9 @@ def build(folder: Path, nursery: Nursery) -> None:
     for name in ("d", "c", "n"):
         tree.add(name, PARENTS[name])
     for name, member in tree.members.items():
-        member.config(parent="127.0.0.1:1" if name in PARENTS else "", listen="127.0.0.1:1" if name in {"root", "d"} else "")
+        member.config(
+            parent="127.0.0.1:1" if name in PARENTS else "", listen="127.0.0.1:1" if name in {"root", "d"} else ""
+        )
 
     def record(number: int) -> None:
         _done(nursery, folder, ["record", "household", folder / "c", "--id", f"H{number}"])
@@ -96,11 +98,37 @@ def build(folder: Path, nursery: Nursery) -> None:
     record(2)
     meet()
     tree.close()
-    _done(nursery, folder, ["init", folder / "x", "--node-id", "x", "--tier", "commune", "--parent-node-id", "d", "--parent", "127.0.0.1:1"])
     _done(
         nursery,
         folder,
-        ["node", "invite", folder / "root", "x", "--tier", "commune", "--parent", "d", "--out", folder / "x.invitation"],
+        [
+            "init",
+            folder / "x",
+            "--node-id",
+            "x",
+            "--tier",
+            "commune",
+            "--parent-node-id",
+            "d",
+            "--parent",
+            "127.0.0.1:1",
+        ],
+    )
+    _done(
+        nursery,
+        folder,
+        [
+            "node",
+            "invite",
+            folder / "root",
+            "x",
+            "--tier",
+            "commune",
+            "--parent",
+            "d",
+            "--out",
+            folder / "x.invitation",
+        ],
     )
 
 
@@ -149,7 +177,11 @@ class World:
     # --- what is done -------------------------------------------------------------------------------------------------
 
     def command(
-        self, *arguments: object, fuse: Fuse | None = None, nursery: Nursery | None = None, variants: tuple[str, ...] = ()
+        self,
+        *arguments: object,
+        fuse: Fuse | None = None,
+        nursery: Nursery | None = None,
+        variants: tuple[str, ...] = (),
     ) -> Child:
         """One call of the command line, to its end."""
         child = (nursery or self.nursery).start(
@@ -168,7 +200,14 @@ class World:
         return child
 
     def household(self, name: str, *, node: str = "", origin: str = "") -> None:
-        self.ok("record", "household", self.path(node or self.holder), "--id", name, *(("--origin", origin) if origin else ()))
+        self.ok(
+            "record",
+            "household",
+            self.path(node or self.holder),
+            "--id",
+            name,
+            *(("--origin", origin) if origin else ()),
+        )
         self.expected.add(f"household {name}")
 
     def start(
@@ -231,7 +270,9 @@ class World:
         end_ms = _CLOCK.monotonic_ms() + SECONDS_MAX * 1000
         while not happens():
             said = {name: child.said for name, child in self.running.items()}
-            assert _CLOCK.monotonic_ms() < end_ms, f"it did not happen: {what}\n{self.reader.heads(self._paths())}\n{said}"
+            assert _CLOCK.monotonic_ms() < end_ms, (
+                f"it did not happen: {what}\n{self.reader.heads(self._paths())}\n{said}"
+            )
             time.sleep(0.01)
 
     def way_up(self, node: str) -> list[str]:
@@ -257,6 +298,11 @@ class World:
                 return False
         if any(look["letters"] or look["spooled"] or look["wanted"] or look["held"] for look in seen.values()):
             return False
+        return True
+
+    def acknowledged(self) -> bool:
+        """The parent has confirmed all of the register."""
+        seen = self.reader.heads(self._paths())
         head = seen[self.holder]["heads"][self.origins[self.holder_of]]
         told = {(peer, origin): [seq, value] for peer, origin, seq, value in seen[self.holder]["acknowledged"]}
         return told.get((PARENTS[self.holder], self.origins[self.holder_of])) == head
