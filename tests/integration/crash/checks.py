@@ -57,9 +57,11 @@ def equal(looks: Mapping[str, Look], origin: str, nodes: Iterable[str]) -> list[
         if looks[holder]["commits"].get(origin) != looks[name]["commits"].get(origin):
             found.append(f"the log of {origin} at {name} is not that of {holder}")
         ours, theirs = looks[holder]["rows"].get(origin, {}), looks[name]["rows"].get(origin, {})
-        for table in sorted(ours.keys() | theirs.keys()):
-            if ours.get(table) != theirs.get(table):
-                found.append(f"{table} of {origin} at {name} is not that of {holder}")
+        found += [
+            f"{table} of {origin} at {name} is not that of {holder}"
+            for table in sorted(ours.keys() | theirs.keys())
+            if ours.get(table) != theirs.get(table)
+        ]
     return found
 
 

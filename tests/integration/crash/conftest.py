@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from tests.integration.crash.nursery import Nursery
 from tests.integration.crash.world import Reader, World, build
+
+CIPHER = Path(sys.prefix) / "cipher"
 
 
 @pytest.fixture(scope="session")
@@ -32,20 +35,21 @@ def template(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
-@pytest.fixture
-def world(nursery: Nursery, reader: Reader, template: Path, tmp_path: Path) -> Iterator[World]:
-    world = World(nursery, reader, template, tmp_path / "w")
-    yield world
-    world.close()
+@pytest.fixture(scope="session")
+def cipher() -> Iterator[Nursery]:
+    """A launcher with the SQLite that can encrypt."""
+    nursery = Nursery(CIPHER)
+    yield nursery
+    nursery.close()
 
 
 @pytest.fixture
-def new_world(nursery: Nursery, reader: Reader, template: Path, tmp_path: Path) -> Iterator[Callable[[], World]]:
-    """For tests that need more than one."""
+def make_world(nursery: Nursery, reader: Reader, template: Path, tmp_path: Path) -> Iterator[Callable[..., World]]:
+    """Copies of the tree; with other processes than the usual ones if a nursery is given."""
     made: list[World] = []
 
-    def make() -> World:
-        made.append(World(nursery, reader, template, tmp_path / f"w{len(made)}"))
+    def make(other: Nursery | None = None) -> World:
+        made.append(World(other or nursery, reader, template, tmp_path / f"w{len(made)}"))
         return made[-1]
 
     yield make

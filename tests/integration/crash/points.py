@@ -368,6 +368,35 @@ def _by_hand(table: _Table) -> None:
     add("results", "some files in their place", "after", "node.interchange.writing:write_csv", call=2)
 
 
+def _the_store(table: _Table) -> None:
+    """A release with a schema step more, and encryption of a store that exists."""
+    steps = "node.database:run_steps"
+    for node in ("c", "root"):
+        table.add("upgrade", node, "before the step", "before", steps)
+        table.add("upgrade", node, "the step done, before COMMIT", "leaving", COMMIT, within=steps)
+        table.add("upgrade", node, "the step done", "after", steps)
+        table.add("upgrade", node, "what was held back not tried yet", "before", "node.store:Store.retry_quarantined")
+    again = Fuse(COMMIT, "leaving", within=steps)
+    table.add("upgrade", "d", "killed in it twice", "leaving", COMMIT, within=steps, second=again)
+
+    def add(name: str, when: When, where: str, *, call: int = 1, within: str = "") -> None:
+        table.add("encrypt", COMMAND, name, when, where, call=call, within=within)
+
+    replace = "ops.cli.encrypt:_replace"
+    add("the key not synced", "before", "os:fsync", within="node.encryption:make_key")
+    add("the key made", "after", "node.encryption:make_key")
+    add("a copy made, nothing compared", "before", "ops.cli.encrypt:_compare")
+    add("compared", "after", "ops.cli.encrypt:_compare")
+    add("before it takes its place", "before", "pathlib:Path.replace", within=replace)
+    add("in its place, leftovers beside it", "after", "pathlib:Path.replace", within=replace)
+    add("in its place, not in the settings", "after", replace)
+    add("in the settings", "after", "ops.config:save_config")
+    table.add("init encrypted", COMMAND, "the key not synced", "before", "os:fsync", within="node.encryption:make_key")
+    table.add("init encrypted", COMMAND, "the key made", "after", "node.encryption:make_key")
+    table.add("init encrypted", COMMAND, "tables being made", "leaving", COMMIT, within=steps)
+    table.add("init encrypted", COMMAND, "tables, no origin", "after", steps)
+
+
 def _all_points() -> tuple[Point, ...]:
     table = _Table()
     for chapter in (
@@ -381,6 +410,7 @@ def _all_points() -> tuple[Point, ...]:
         _holding_back,
         _taking_part,
         _by_hand,
+        _the_store,
     ):
         chapter(table)
     return tuple(table.points)

@@ -42,6 +42,8 @@ class Workload:
     whole_tree: bool = True
     again: Callable[[World], list[object]] | None = None
     """What is called in the place of ``command`` after the kill."""
+    cipher: bool = False
+    """It needs the SQLite that can encrypt."""
     allowed: frozenset[str] = field(default_factory=frozenset)
     """Alarms that the workload itself deserves, with or without a kill."""
 
@@ -365,6 +367,38 @@ def _results_are_whole(world: World) -> None:
     assert not list(world.path("result").glob(".*")), "half a file was left behind"
 
 
+# --- the store itself ------------------------------------------------------------------------------------------------
+
+
+def _later_release(world: World) -> None:
+    """From now on every process is of a release that has one schema step more."""
+    _two_households(world)
+    world.variants = ("later release",)
+
+
+def _encrypt(world: World) -> list[object]:
+    return ["encrypt", world.path("c"), "--key", f"file:{world.path('c.key')}"]
+
+
+def _is_encrypted(world: World) -> None:
+    """The reader cannot read it any more; what it has shows above."""
+    world.ok("log", world.path("c"), "--verify")
+    assert b"SQLite format 3" not in (world.path("c") / "store.db").read_bytes()
+    assert not [path for path in world.path("c").iterdir() if "encrypting" in path.name], "a copy was left behind"
+    world.members.remove("c")
+    world.start("c")
+
+
+def _init_encrypted(world: World) -> list[object]:
+    return [*_init(world), "--encrypt", f"file:{world.path('y.key')}"]
+
+
+def _only_encrypted_y(world: World) -> None:
+    world.ok("record", "household", world.path("y"), "--id", "Y1")
+    world.ok("log", world.path("y"), "--verify")
+    world.members = []
+
+
 TREE: Final = ("root", "d", "c")
 
 WORKLOADS: Final[dict[str, Workload]] = {
@@ -398,5 +432,12 @@ WORKLOADS: Final[dict[str, Workload]] = {
     "pack": Workload(prepare=_two_households, command=_pack, after=_there_and_back),
     "take": Workload(prepare=_packed, command=_take, after=_back),
     "take back": Workload(prepare=_taken, command=_take_back),
+    "upgrade": Workload(TREE, _later_release),
+    "encrypt": Workload(
+        prepare=_two_households, command=_encrypt, codes=(0, REFUSED), after=_is_encrypted, cipher=True
+    ),
+    "init encrypted": Workload(
+        command=_init_encrypted, codes=(0, REFUSED), after=_only_encrypted_y, whole_tree=False, cipher=True
+    ),
     "results": Workload(command=_write_results, after=_results_are_whole),
 }

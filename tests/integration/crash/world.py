@@ -96,8 +96,6 @@ def build(folder: Path, nursery: Nursery) -> None:
     # At rest and without the shared memory, which belongs to the process: what a copy of the files would be.
     shutil.copytree(folder / "c", folder / OLDER, ignore=shutil.ignore_patterns("*-shm"))
     record(2)
-    meet()
-    tree.close()
     _done(
         nursery,
         folder,
@@ -130,6 +128,8 @@ def build(folder: Path, nursery: Nursery) -> None:
             folder / "x.invitation",
         ],
     )
+    meet()
+    tree.close()
 
 
 def _done(nursery: Nursery, folder: Path, arguments: list[object]) -> None:
@@ -149,7 +149,8 @@ class World:
         self.members = ["c", "d", "root"]  # children first: a parent may only grow while it is looked at
         self.allowed: set[str] = set()
         self.expected = {"household H1", "household H2", "person P1", "person P2"}
-        self.holder = "c"  # of the register that is looked at
+        self.holder = "c"  # who writes the register that is looked at
+        self.holder_of = "c"  # who began it
         self.variants: tuple[str, ...] = ()
         self._addresses = {name: f"127.0.0.1:{free_port()}" for name in ("root", "d")}
         for name in ("root", "d", "c", "n", "x", OLDER):
@@ -180,11 +181,10 @@ class World:
         self,
         *arguments: object,
         fuse: Fuse | None = None,
-        nursery: Nursery | None = None,
         variants: tuple[str, ...] = (),
     ) -> Child:
         """One call of the command line, to its end."""
-        child = (nursery or self.nursery).start(
+        child = self.nursery.start(
             [*map(str, arguments), "--json"],
             self.folder / "command.out",
             fuse=fuse,
@@ -194,8 +194,8 @@ class World:
         child.wait()
         return child
 
-    def ok(self, *arguments: object, codes: Iterable[int] = (0,), nursery: Nursery | None = None) -> Child:
-        child = self.command(*arguments, nursery=nursery)
+    def ok(self, *arguments: object, codes: Iterable[int] = (0,)) -> Child:
+        child = self.command(*arguments)
         assert child.code in set(codes), f"{arguments}: {child.code} {child.said}"
         return child
 
@@ -210,13 +210,11 @@ class World:
         )
         self.expected.add(f"household {name}")
 
-    def start(
-        self, name: str, fuse: Fuse | None = None, *, nursery: Nursery | None = None, variants: tuple[str, ...] = ()
-    ) -> None:
+    def start(self, name: str, fuse: Fuse | None = None, *, variants: tuple[str, ...] = ()) -> None:
         """Start a node and wait until it is ready; one with a fuse may end before that."""
         ready = self.path(name) / "ready"
         ready.unlink(missing_ok=True)
-        child = self.running[name] = (nursery or self.nursery).start(
+        child = self.running[name] = self.nursery.start(
             ["run", str(self.path(name)), "--json"],
             self.path(name) / "node.out",
             fuse=fuse,
@@ -280,32 +278,33 @@ class World:
         found = [node]
         while found[-1] in PARENTS:
             found.append(PARENTS[found[-1]])
-        return found
+        return [name for name in found if name in self.members]
 
     def copies(self) -> list[tuple[str, list[str]]]:
         """Every origin that is looked at, and where it must be the same; its holder first."""
         found = [(self.origins[self.holder_of], self.way_up(self.holder)), (self.origins["d"], ["d", "root"])]
         return [*found, (self.origins[REFERENCE], ["root", *(name for name in self.members if name != "root")])]
 
-    holder_of = "c"
-    """Which register is looked at: the one that this node began."""
-
     def settled(self) -> bool:
         """Everything is everywhere where it belongs, and nothing is under way."""
         seen = self.reader.heads(self._paths())
-        for origin, nodes in self.copies():
-            if len({json.dumps(seen[name]["heads"].get(origin)) for name in nodes}) > 1:
-                return False
-        if any(look["letters"] or look["spooled"] or look["wanted"] or look["held"] for look in seen.values()):
-            return False
-        return True
+        under_way = (look[what] for look in seen.values() for what in ("letters", "spooled", "wanted", "held"))
+        return not any(under_way) and all(
+            len({json.dumps(seen[name]["heads"].get(origin)) for name in nodes}) == 1 for origin, nodes in self.copies()
+        )
 
     def acknowledged(self) -> bool:
         """The parent has confirmed all of the register."""
+        if self.holder not in self.members:  # its store is encrypted
+            root = self.reader.everything(self._paths(["root"]))["root"]
+            ids: list[str] = root["ids"][self.origins[self.holder_of]]
+            return f"household {AFTERWARDS}" in ids
         seen = self.reader.heads(self._paths())
         head = seen[self.holder]["heads"][self.origins[self.holder_of]]
-        told = {(peer, origin): [seq, value] for peer, origin, seq, value in seen[self.holder]["acknowledged"]}
-        return told.get((PARENTS[self.holder], self.origins[self.holder_of])) == head
+        told: dict[tuple[str, str], object] = {
+            (peer, origin): [seq, value] for peer, origin, seq, value in seen[self.holder]["acknowledged"]
+        }
+        return bool(told.get((PARENTS[self.holder], self.origins[self.holder_of])) == head)
 
     def close(self) -> None:
         for child in reversed(self.running.values()):
