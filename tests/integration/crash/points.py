@@ -326,6 +326,24 @@ def _taking_part(table: _Table) -> None:
     add("found", "founded, no identity", "before", store)
     add("found", "an identity, the key not in place", "after", "node.identity.folder:_replace", call=3, within=store)
 
+    joining = "node.courier.joining:write_joining"
+    add("request", "the request not written", "before", joining)
+    add("request", "the request written", "after", joining)
+    add("answer", "decided, before COMMIT", "after", "hub.authority.authority:Authority._certify")
+    add("answer", "decided, not written", "before", joining)
+    add("answer", "written", "after", joining)
+    add("take answer", "trusted, no certificate", "after", "node.store:Store.trust")
+    add("take answer", "the authority's certificate kept", "after", "node.identity.folder:_replace", call=2)
+    add("take answer", "the certificate kept, the key not in place", "after", "node.identity.folder:_replace", call=3)
+
+    add("renew", "answered, nothing kept", "before", store, node="c")
+    add("renew", "the authority's certificate kept", "after", "node.identity.folder:_replace", call=2, node="c")
+    add("renew", "the certificate kept", "after", store, node="c")
+    add("renew", "the call of a commune is passed on", "before", "node.uplink:Uplink.call", node="d")
+    add("renew", "the certificate kept", "after", store, node="d")
+    add("renew", "renewed, before COMMIT", "leaving", "hub.authority.acts:act", node="root")
+    add("renew", "renewed, not said", "after", "hub.authority.authority:Authority.renew", node="root")
+
     add("invite", "before COMMIT", "leaving", "hub.authority.acts:act")
     add("invite", "after COMMIT, before the witness", "before", "node.store:Store._witness")
     add("invite", "invited, no file", "before", "node.secret:write_secret")
@@ -334,6 +352,9 @@ def _taking_part(table: _Table) -> None:
     add("revoke", "after COMMIT, before the witness", "before", "node.store:Store._witness")
     add("hand over", "before COMMIT", "leaving", "hub.authority.acts:act")
     add("hand over", "after COMMIT", "after", "hub.authority.authority:Authority.hand_over")
+    for workload in ("user", "retire"):
+        add(workload, "before COMMIT", "leaving", COMMIT, within="node.store:Store.capture")
+        add(workload, "after COMMIT, before the witness", "before", "node.store:Store._witness")
     add("approve", "before COMMIT", "leaving", "hub.authority.acts:act")
     add("approve", "after COMMIT, before the witness", "before", "node.store:Store._witness")
 
@@ -345,6 +366,8 @@ def _by_hand(table: _Table) -> None:
         table.add(workload, COMMAND, name, when, where, call=call, within=within)
 
     new = "node.courier.packing:_new_file"
+    add("give", "a file written beside", "before", "pathlib:Path.replace", within=new)
+    add("give", "a file in its place, not noted", "before", "node.courier.trips:note")
     add("pack", "a file half written", "after", "node.courier.envelope:Sealing.write")
     add("pack", "a file written beside", "before", "pathlib:Path.replace", within=new)
     add("pack", "a file in its place", "after", new)
@@ -376,6 +399,15 @@ def _the_store(table: _Table) -> None:
         table.add("upgrade", node, "the step done, before COMMIT", "leaving", COMMIT, within=steps)
         table.add("upgrade", node, "the step done", "after", steps)
         table.add("upgrade", node, "what was held back not tried yet", "before", "node.store:Store.retry_quarantined")
+    for node in ("c", "d", "root"):
+        table.add("checkpoint", node, "a page in the database", "after", f"{MAIN}.xWrite")
+        table.add("checkpoint", node, "pages written, not synced", "before", f"{MAIN}.xSync")
+        table.add("checkpoint", node, "the database synced", "after", f"{MAIN}.xSync")
+        table.add("checkpoint", node, "the log file begun anew", "after", f"{LOG}.xWrite", call=8)
+    table.add("drain", COMMAND, "an acknowledgement kept", "after", COMMIT, within=f"{CHILD}._keep_acknowledged")
+    table.add("drain", COMMAND, "before its Finish", "before", TO_PARENT, about="Finish")
+    table.add("drain", COMMAND, "the parent has finished", "before", f"{CHILD}.receive", about="Finish")
+    table.add("drain", "d", "before its Finish", "before", TO_CHILD, about="Finish")
     again = Fuse(COMMIT, "leaving", within=steps)
     table.add("upgrade", "d", "killed in it twice", "leaving", COMMIT, within=steps, second=again)
 

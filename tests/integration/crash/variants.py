@@ -1,5 +1,5 @@
-"""Variants of the product, made in the process that is to run them: broken ones, which the checks must notice, and a later
-release.
+"""Variants of the product, made in the process that is to run them: broken ones, which the checks must notice, and
+some that bring rare things about at once.
 """
 
 from __future__ import annotations
@@ -10,20 +10,36 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from node import capture, changelog, database
+from node import capture, changelog, database, limits
 from node.applier import Applied, GroupApplier, Outcome, Work
 from node.chain import Commit
 from node.identity import keys
+from node.identity.certificates import Certificate
 from node.register.working import Table
 from node.replay import Replay
 from node.schema import STEPS, SchemaStep
 from node.store import Store
+from ops import renewal
 
 
 def _later_release() -> None:
     """One schema step more."""
     step = SchemaStep(STEPS[-1].to_version + 1, ("CREATE TABLE later (a INTEGER NOT NULL) STRICT",))
     database.run_steps.__defaults__ = ((*STEPS, step),)
+
+
+def _short_log() -> None:
+    """A log file that is copied into the database with every commit, so that a checkpoint is never far."""
+    vars(limits)["WAL_AUTOCHECKPOINT_PAGES"] = 1
+
+
+def _old_certificates() -> None:
+    """Every certificate is past a third of its life: each session begins with a renewal."""
+
+    def due(_certificate: Certificate, _now_ms: int) -> bool:
+        return True
+
+    vars(renewal)["due_for_renewal"] = due
 
 
 def _answers_first() -> None:
@@ -94,6 +110,8 @@ def _writes_in_place() -> None:
 
 VARIANTS: Final[dict[str, Callable[[], None]]] = {
     "later release": _later_release,
+    "short log": _short_log,
+    "old certificates": _old_certificates,
     "answers first": _answers_first,
     "witness leads": _witness_leads,
     "stores without applying": _stores_without_applying,

@@ -271,6 +271,10 @@ def _use_invitation(world: World) -> None:
     _joined(world)
 
 
+def _retire(world: World) -> list[object]:
+    return ["origin", "retire", world.path("root"), "n"]
+
+
 def _revoke(world: World) -> list[object]:
     return ["node", "revoke", world.path("root"), "n", "--reason", "stolen"]
 
@@ -356,6 +360,63 @@ def _back(world: World) -> None:
     world.ok(*_take_back(world))
 
 
+def _give(world: World) -> list[object]:
+    return ["courier", "export", world.path("d"), "--for", "c", "--to", _stick(world)]
+
+
+def _request(world: World) -> list[object]:
+    return _request_into(world, "first.request")
+
+
+def _request_into(world: World, name: str) -> list[object]:
+    return ["enroll", world.path("x"), world.path("x.invitation"), "--request", world.path(name)]
+
+
+def _request_again(world: World) -> list[object]:
+    return _request_into(world, "second.request")  # a file that is there already is not written over
+
+
+def _answer_into(world: World, name: str) -> list[object]:
+    return ["node", "answer", world.path("root"), world.path("second.request"), "--out", world.path(name)]
+
+
+def _requested(world: World) -> None:
+    world.ok(*_request_again(world))
+
+
+def _answer(world: World) -> list[object]:
+    return _answer_into(world, "first.answer")
+
+
+def _answer_again(world: World) -> list[object]:
+    return _answer_into(world, "second.answer")
+
+
+def _answered(world: World) -> None:
+    _requested(world)
+    world.ok(*_answer_again(world))
+
+
+def _take_answer(world: World) -> list[object]:
+    return ["enroll", world.path("x"), world.path("x.invitation"), "--answer", world.path("second.answer")]
+
+
+def _go_on_with_request(world: World) -> None:
+    world.ok(*_answer_again(world))
+    _go_on_with_answer(world)
+
+
+def _go_on_with_answer(world: World) -> None:
+    world.ok(*_take_answer(world))
+    _start_and_join(world)
+
+
+def _start_and_join(world: World) -> None:
+    for name in ("root", "d"):
+        world.start(name)
+    _joined(world)
+
+
 def _write_results(world: World) -> list[object]:
     return ["export", world.path("d"), world.path("result"), "--as-of", "2026-01-01"]
 
@@ -374,6 +435,26 @@ def _later_release(world: World) -> None:
     """From now on every process is of a release that has one schema step more."""
     _two_households(world)
     world.variants = ("later release",)
+
+
+def _short_log(world: World) -> None:
+    """Checkpoints come with every few commits."""
+    _two_households(world)
+    world.variants = ("short log",)
+
+
+def _old_certificates(world: World) -> None:
+    """Certificates are renewed at every contact."""
+    _two_households(world)
+    world.variants = ("old certificates",)
+
+
+def _drain(world: World) -> list[object]:
+    return ["run", world.path("c"), "--drain"]
+
+
+def _add_user(world: World) -> list[object]:
+    return ["user", "add", world.path("c"), "lan", "--role", "authority"]
 
 
 def _encrypt(world: World) -> list[object]:
@@ -424,14 +505,23 @@ WORKLOADS: Final[dict[str, Workload]] = {
     "init": Workload(command=_init, codes=(0, REFUSED), after=_only_y, whole_tree=False),
     "found": Workload(prepare=_new_root, command=_found, after=_founded, whole_tree=False),
     "invite": Workload(command=_invite, again=_invite_again, after=_use_invitation),
+    "request": Workload(command=_request, again=_request_again, after=_go_on_with_request),
+    "answer": Workload(prepare=_requested, command=_answer, again=_answer_again, after=_go_on_with_answer),
+    "take answer": Workload(prepare=_answered, command=_take_answer, after=_start_and_join),
+    "renew": Workload(TREE, _old_certificates),
+    "user": Workload(command=_add_user),
+    "retire": Workload(command=_retire, codes=(0, REFUSED)),
     "revoke": Workload(command=_revoke, codes=(0, REFUSED)),
     "hand over": Workload(
         command=_hand_over, codes=(0, REFUSED), after=_holder_is_n, allowed=frozenset({"not_holder"})
     ),
     "approve": Workload(prepare=_approval, command=_approve, codes=(0, REFUSED), after=_approved),
+    "give": Workload(prepare=_an_act, command=_give, after=_back),
     "pack": Workload(prepare=_two_households, command=_pack, after=_there_and_back),
     "take": Workload(prepare=_packed, command=_take, after=_back),
     "take back": Workload(prepare=_taken, command=_take_back),
+    "drain": Workload(("root", "d"), _two_households, command=_drain),
+    "checkpoint": Workload(TREE, _short_log),
     "upgrade": Workload(TREE, _later_release),
     "encrypt": Workload(
         prepare=_two_households, command=_encrypt, codes=(0, REFUSED), after=_is_encrypted, cipher=True
