@@ -4,14 +4,17 @@ and nothing is lost or doubled (RELIABILITY F01, F03, F04, R6).
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 import pytest
 
+from node.clock import SystemClock
+from node.store import Store
 from tests.integration.crash.conftest import CIPHER
 from tests.integration.crash.fuse import found
 from tests.integration.crash.points import POINTS, Point
-from tests.integration.crash.trial import tried
+from tests.integration.crash.trial import EXIT_STORE, tried
 from tests.integration.crash.workloads import WORKLOADS
 from tests.integration.crash.world import World
 
@@ -40,3 +43,14 @@ def test_there_are_enough_points_on_every_side_and_no_name_stands_twice() -> Non
     assert len({point.name for point in POINTS}) == len(POINTS) >= POINTS_MIN
     assert {point.side for point in POINTS} == {"child", "parent and child", "root", "command line"}
     assert {point.workload for point in POINTS} == WORKLOADS.keys()
+
+
+def test_a_hold_that_a_killed_healer_has_left_ends_when_its_node_starts(make_world: Callable[[], World]) -> None:
+    world = make_world()
+    store = Store.open(world.path("c") / "store.db", clock=SystemClock(), source=random.Random(0))
+    store.hold(store.own_origin())
+    store.close()
+    household = ("record", "household", world.path("c"), "--id", "H20")
+    assert world.command(*household).code == EXIT_STORE
+    world.start("c")
+    assert world.command(*household).code == 0
