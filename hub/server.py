@@ -199,6 +199,9 @@ class HubServer:
         for endpoint in stirred:
             if endpoint in self._live:
                 self._live[endpoint].conversation.woken.set()
+        if self.hub.advanced:
+            self.hub.advanced = False
+            self._on_advanced()
         if self.hub.queued:
             self._work.set()
         if self.hub.queued >= limits.APPLY_QUEUE_BATCHES_MAX:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from node import limits, tickets
@@ -28,14 +28,22 @@ from node.protocol.actions import (
     Close,
     ConfirmTicket,
     ForgetLetter,
+    InstallSnapshot,
+    LoadChunk,
     LoadDown,
     LoadLetter,
+    LoadSnapshot,
     LookUp,
+    MailAction,
     MintTicket,
     Offer,
+    OpenSnapshot,
     ParentAction,
     Send,
+    SnapshotAction,
+    StoreChunk,
     TakeLetter,
+    Verify,
 )
 from node.protocol.messages import (
     PROTOCOL_VERSION_MAX,
@@ -43,8 +51,10 @@ from node.protocol.messages import (
     ChildMessage,
     Hello,
     Message,
+    Outcome,
     ParentMessage,
     Refuse,
+    StateStatement,
     TicketVerdict,
     Welcome,
 )
@@ -52,7 +62,9 @@ from node.protocol.parent import LookedUp, Offered, ParentSession
 from node.reference import Reference
 from node.rows import RowDesk
 from node.schema import SCHEMA_VERSION
+from node.snapshot_desk import SnapshotDesk, SnapshotRefused
 from node.store import OriginState, Store
+from node.verification import Verifier
 from node.wire import decode_request, encode_response
 
 
@@ -80,6 +92,7 @@ class Counts:
     commits_applied: int = 0
     commits_quarantined: int = 0
     groups: int = 0
+    comparisons: dict[Outcome, int] = field(default_factory=dict)
 
 
 class Hub:
@@ -97,21 +110,30 @@ class Hub:
         self.mail = Mail(store, self.reference)
         self.healer = Healer(store, self.reference, key)
         self.letters = LetterReader(store, self.mail, self.healer, RowDesk(store, self.mail, key))
+        self.verifier = Verifier(store, self.reference, key)
+        self.snapshots = SnapshotDesk(store, self.verifier, self.healer)
         self.sessions: dict[NodeId, ParentEndpoint] = {}
         self.stirred: list[ParentEndpoint] = []
         """Sessions that got something to do in the turn of another one; the server wakes them."""
+        self.advanced = False
+        """An origin has come further in the turn of a session; the server tells the uplink."""
         self.counts = Counts()
         self.refusals: dict[str, int] = {}
         self._applier = GroupApplier(store, self.reference)
         self._queue: deque[_Queued] = deque()
+        self._statements: deque[tuple[ParentEndpoint, StateStatement]] = deque()
 
     def enqueue(self, endpoint: ParentEndpoint, batch: BatchNumber, work: Work) -> None:
         self._queue.append(_Queued(endpoint, batch, work))
 
+    def compare_later(self, endpoint: ParentEndpoint, statement: StateStatement) -> None:
+        """One at a time, once no batch waits: it takes a tenth of a second for a commune."""
+        self._statements.append((endpoint, statement))
+
     @property
     def queued(self) -> int:
-        """Batches that wait to be applied."""
-        return len(self._queue)
+        """Batches that wait to be applied, and statements to be compared."""
+        return len(self._queue) + len(self._statements)
 
     @property
     def queued_origins(self) -> frozenset[OriginId]:
@@ -123,6 +145,9 @@ class Hub:
 
         Raises ``StoreError``; the group is then given up, its sessions are closed, and the children will send it again.
         """
+        if not self._queue:
+            self._compare()
+            return []
         group: list[_Queued] = []
         size = 0
         while self._queue and len(group) < limits.GROUP_BATCHES_MAX and size < limits.GROUP_BYTES_MAX:
@@ -152,6 +177,21 @@ class Hub:
             item.endpoint.answered(item.batch, outcome)
         self.letters.read()  # one may have waited for what was applied
         return heads
+
+    def snapshots_coming(self, besides: ParentEndpoint) -> int:
+        """How many children have a snapshot taken now."""
+        return sum(end.session.snapshot_comes for end in self.sessions.values() if end is not besides)
+
+    def _compare(self) -> None:
+        """The oldest statement whose session still runs."""
+        while self._statements:
+            endpoint, statement = self._statements.popleft()
+            if endpoint.over:
+                continue
+            outcome = self.verifier.verify(statement)
+            self.counts.comparisons[outcome] = self.counts.comparisons.get(outcome, 0) + 1
+            endpoint.compared(statement, outcome)
+            return
 
 
 class ParentEndpoint:
@@ -256,6 +296,9 @@ class ParentEndpoint:
         else:
             self._perform(self.session.refused(batch, outcome.code, outcome.detail, self._now()))
 
+    def compared(self, statement: StateStatement, outcome: Outcome) -> None:
+        self._perform(self.session.verified(statement.head, outcome, self._now()))
+
     def _now(self) -> int:
         return self._hub.store.clock.monotonic_ms()
 
@@ -269,18 +312,16 @@ class ParentEndpoint:
                 case Apply():
                     assert self.session.node_id is not None
                     self._hub.enqueue(self, action.batch, Work(self.session.node_id, action.header, action.payload))
+                case Verify():
+                    self._hub.compare_later(self, action.statement)
                 case LookUp():
                     queue.extend(self._meet(action))
                 case Offer():
                     queue.extend(self.session.offered(action.have, self._offer(action), self._now()))
-                case LoadLetter():
-                    queue.extend(self.session.letter_loaded(self._mail.next(), self._now()))
-                case TakeLetter():
-                    self._mail.take(action.letter)
-                    queue.extend(self.session.letter_taken(action.letter, self._now()))
-                    self._hub.letters.read()
-                case ForgetLetter():
-                    self._mail.sent(action.letter_id)
+                case LoadLetter() | TakeLetter() | ForgetLetter():
+                    queue.extend(self._post(action))
+                case LoadSnapshot() | LoadChunk() | OpenSnapshot() | StoreChunk() | InstallSnapshot():
+                    queue.extend(self._snapshot(action))
                 case LoadDown():
                     batch = next_batch(self._hub.store, self._hub.reference, self._hub.key, action.previous)
                     header, payload = batch or (None, b"")
@@ -296,6 +337,46 @@ class ParentEndpoint:
                     self._hub.store.raise_alarm(action.code, action.origin, action.detail)
                 case Close():
                     self._over(action)
+
+    def _post(self, action: MailAction) -> list[ParentAction]:
+        match action:
+            case LoadLetter():
+                return self.session.letter_loaded(self._mail.next(), self._now())
+            case TakeLetter():
+                self._mail.take(action.letter)
+                answer = self.session.letter_taken(action.letter, self._now())
+                self._hub.letters.read()
+                return answer
+            case ForgetLetter():
+                self._mail.sent(action.letter_id)
+        return []
+
+    def _snapshot(self, action: SnapshotAction) -> list[ParentAction]:
+        desk, session = self._hub.snapshots, self.session
+        match action:
+            case LoadSnapshot():
+                return session.snapshot_loaded(desk.offer_behind(action.after), self._now())
+            case LoadChunk():
+                return session.chunk_loaded(desk.chunk(action.head, action.chunk), self._now())
+            case StoreChunk():
+                desk.store_chunk(action.head, action.chunk, action.payload)
+                return session.chunk_stored(action.chunk, self._now())
+            case OpenSnapshot() | InstallSnapshot():
+                try:
+                    if isinstance(action, InstallSnapshot):
+                        desk.install(action.offer, peer=self._peer, down=False)
+                        return self._installed()
+                    if self._hub.snapshots_coming(self) >= limits.SNAPSHOTS_AT_ONCE_MAX:
+                        return session.snapshot_put_off(limits.SNAPSHOT_WAIT_MS, self._now())
+                    return session.snapshot_opened(desk.open(action.offer), self._now())
+                except SnapshotRefused as refused:
+                    return session.snapshot_refused(refused.code, refused.message, self._now())
+
+    def _installed(self) -> list[ParentAction]:
+        """Other sessions that bring the origin begin anew; this one goes on."""
+        self._changed_over = len(self._hub.store.changed_over)
+        self._hub.advanced = True
+        return self.session.snapshot_installed(self._now())
 
     @property
     def _peer(self) -> NodeId:

@@ -183,6 +183,8 @@ class _Group:
                 "gap", f"the batch starts after commit {header.previous_seq}, this parent has {head.seq}", fault=False
             )
         last = min(header.seq, head.seq)
+        if last < changelog.floor_of(self._connection, header.origin).seq:
+            return []  # older than our history goes back: the snapshot there stands for it
         expected: Hash = (
             header.previous_hash if last == header.previous_seq else commits[last - header.previous_seq - 1].hash
         )

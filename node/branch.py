@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from node import changelog, limits
 from node.chain import Commit, Head
-from node.ids import GENESIS_HASH, Hash, NodeId, OriginId, Seq
+from node.ids import Hash, NodeId, OriginId, Seq
 from node.protocol.messages import BatchHeader
 from node.quarantine import held_commits, left_log
 from node.replay import WHOLE_ORIGIN, Replay, RowKey, excerpt, inspect, store_quarantine, triggers_off
@@ -108,12 +108,11 @@ def older_heads(connection: apsw.Connection, head: Head) -> tuple[Head, ...]:
     while seq > 0 and len(found) < limits.OLDER_MAX - 1:
         value = changelog.hash_at(connection, origin, Seq(seq))
         if value is None:
-            break  # pruned
+            break  # pruned: the parent has it, because it has confirmed it
         found.append(Head(origin, Seq(seq), value))
         step *= 2
         seq -= step
-    if changelog.hash_at(connection, origin, Seq(1)) is not None or head.seq == 0:
-        found.append(Head(origin, Seq(0), GENESIS_HASH))
+    found.append(changelog.floor_of(connection, origin))
     return tuple(found)
 
 

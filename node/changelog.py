@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from node.chain import Commit, Head
 from node.ids import GENESIS_HASH, Hash, OriginId, Seq
-from node.schema import COMMIT_FIELDS, change_log, origin_head, sql
+from node.schema import COMMIT_FIELDS, change_log, origin_head, snapshot, sql
 
 _SELECT_HEAD = sql(
     sa.select(origin_head.c.seq, origin_head.c.hash).where(origin_head.c.origin == sa.bindparam("origin"))
@@ -22,6 +22,12 @@ _SELECT_HASH = sql(
         change_log.c.origin == sa.bindparam("origin"), change_log.c.seq == sa.bindparam("seq")
     )
 )
+_SELECT_ANCHOR = sql(
+    sa.select(snapshot.c.hash).where(
+        snapshot.c.origin == sa.bindparam("origin"), snapshot.c.seq == sa.bindparam("seq"), snapshot.c.whole == 1
+    )
+)
+_SELECT_FLOOR = sql(sa.select(origin_head.c.floor).where(origin_head.c.origin == sa.bindparam("origin")))
 _SELECT_COMMITS = sql(
     sa.select(*(change_log.c[name] for name in COMMIT_FIELDS))
     .where(change_log.c.origin == sa.bindparam("origin"), change_log.c.seq > sa.bindparam("after"))
@@ -42,11 +48,23 @@ def head_of(connection: apsw.Connection, origin: OriginId) -> Head:
 
 
 def hash_at(connection: apsw.Connection, origin: OriginId, seq: Seq) -> Hash | None:
-    """The hash of one commit, the zero hash for seq 0, None if the commit is not in the log."""
+    """The hash of one commit, the zero hash for seq 0, None if the commit is not in the log and no snapshot stands
+    there.
+    """
     if seq == 0:
         return GENESIS_HASH
-    row = connection.execute(_SELECT_HASH, {"origin": origin, "seq": seq}).fetchone()
+    values = {"origin": origin, "seq": seq}
+    row = connection.execute(_SELECT_HASH, values).fetchone() or connection.execute(_SELECT_ANCHOR, values).fetchone()
     return None if row is None else Hash(row[0])
+
+
+def floor_of(connection: apsw.Connection, origin: OriginId) -> Head:
+    """From where on the log is whole: the beginning, or the commit at which a snapshot stands."""
+    row = connection.execute(_SELECT_FLOOR, {"origin": origin}).fetchone()
+    seq = Seq(0 if row is None else row[0])
+    value = hash_at(connection, origin, seq)
+    assert value is not None, "a floor without a snapshot"
+    return Head(origin, seq, value)
 
 
 def read_commits(connection: apsw.Connection, origin: OriginId, after: Seq, *, count: int) -> Iterator[Commit]:

@@ -89,6 +89,22 @@ def decompress(payload: bytes, raw_bytes: int) -> bytes:
         raise FrameRefused("malformed", f"The body of a batch cannot be decompressed ({error}).") from error
 
 
+def compress(raw: bytes) -> bytes:
+    """One zstd frame that says how long its content is."""
+    return zstandard.ZstdCompressor(compression_params=_COMPRESSOR_PARAMETERS).compress(raw)
+
+
+def decompress_at_most(payload: bytes, bytes_max: int) -> bytes:
+    """The content of a frame that says how long it is. Raises ``FrameRefused``; see ``decompress``."""
+    try:
+        raw_bytes = zstandard.get_frame_parameters(payload).content_size
+    except zstandard.ZstdError as error:
+        raise FrameRefused("malformed", f"A compressed piece cannot be read ({error}).") from error
+    if raw_bytes > bytes_max:  # also where the frame does not say: that is the largest number
+        raise FrameRefused("oversized", "A compressed piece is larger than its limit.")
+    return decompress(payload, raw_bytes)
+
+
 def decode_batch(header: BatchHeader, payload: bytes) -> list[Commit]:
     """The commits of a batch, with the hashes computed here; the last one must be the header's.
 

@@ -183,6 +183,18 @@ def open_database(
             raise
 
 
+def scratch_database() -> Database:
+    """Empty captured tables in memory, to rebuild rows in; gone when it is closed."""
+    connection = apsw.Connection(":memory:")
+    try:
+        for statement in schema.captured_statements():
+            connection.execute(statement)
+    except BaseException:
+        connection.close()
+        raise
+    return Database(connection, ":memory:")
+
+
 def _check_encryption(path: Path, key: StoreKey | None) -> None:
     """Whether the file is what the settings say: a plain file where encryption is configured would stay plain."""
     header = header_of(path)

@@ -235,6 +235,20 @@ class Healer:
         with self._store.database.transaction():
             self._report(Fork(found, head, found), RESTORED, now)
 
+    def send_side(self, common: Head, trunk: Head, side: Head, now: int) -> None:
+        """A snapshot at ``trunk`` takes the place of the log, inside the caller's transaction: commits that only this
+        store has, from ``common`` to ``side``, go to the holder. If that is this node, it reads them once it is whole.
+        """
+        self._send_side(common, side)
+        self._report(Fork(common, trunk, side), TRUNK, now)
+        self._store.alarm_now(
+            "diverged",
+            common.origin,
+            f"{side.seq - common.seq} commits behind {common.seq} are not on the chain of those above: "
+            "the holder gets them",
+            now,
+        )
+
     # --- letters -------------------------------------------------------------------------------------------------
 
     def _send_side(self, after: Head, head: Head) -> None:

@@ -42,6 +42,7 @@ WINDOW_BYTES_MAX: Final = 2 * BATCH_BYTES_MAX
 HEADS_PER_FRAME_MAX: Final = 2_000  # heads (56 bytes each) in one Hello or Welcome frame; more go into further frames
 OLDER_MAX: Final = 64  # heads in a Want, in steps that double: enough for any chain
 LETTER_BYTES_MAX: Final = BATCH_WIRE_BYTES_MAX + 64 * KIB  # a letter may hold a batch of a branch
+STATES_PER_FRAME_MAX: Final = 150  # holders' statements (up to 1.4 KB each) in one frame
 HEADS_MAX: Final = 100_000  # origins in one session: nine times the communes of the country
 WANTS_MAX: Final = 20_000  # origins that one child is given from above; a restored hub wants all that it relays
 TEXT_FIELD_BYTES_MAX: Final = 1 * KIB  # a name or a reason in a message
@@ -55,6 +56,7 @@ HEARTBEAT_INTERVAL_MS: Final = 15_000  # an idle side says that it lives
 BUSY_HEARTBEAT_INTERVAL_MS: Final = 3_000  # a parent that is applying says so well before ACK_TIMEOUT_MS
 PROBE_TIMEOUT_MS: Final = 4_000  # an older session of the same node that does not answer within this gives way
 TICKET_INTERVAL_MS: Final = 60_000  # a following child asks for a new ticket at most this often: each costs two syncs
+VERIFY_AGAIN_MS: Final = 86_400_000  # rows that were equal are compared anew after this: the scrub for bit rot, too
 FRAMES_PER_SECOND_MAX: Final = 2_000  # from one peer; above it the stream is closed
 
 # --- identity ---------------------------------------------------------------------------------------------------------
@@ -91,6 +93,23 @@ RECONNECT_DELAY_MAX_MS: Final = 30_000  # full jitter up to here: 3,321 communes
 FOLLOW_POLL_INTERVAL_MS: Final = 200  # how soon a running node notices a commit of another process
 SHUTDOWN_TIMEOUT_MS: Final = 5_000
 STREAMS_MAX: Final = 4_000  # concurrent children of one parent
+
+# --- pruning ----------------------------------------------------------------------------------------------------------
+LOG_KEEP_DAYS: Final = 400  # longer than anybody is away, and than a year's audit asks for
+LOG_KEEP_DAYS_MIN: Final = 30  # in the settings; the command line may say less
+LOG_BUDGET_ALARM_SHARE: Final = 0.8  # of the budget in bytes: from here on commits go early, and an alarm if none may
+PRUNE_INTERVAL_MS: Final = 86_400_000  # how often a running node looks
+PRUNE_COMMITS_AT_ONCE: Final = 2_000  # deleted in one transaction, so that nobody waits long for the disk
+
+# --- snapshots --------------------------------------------------------------------------------------------------------
+SNAPSHOT_CHUNK_BYTES: Final = 64 * KIB  # of rows in one chunk, before another one is begun: a screenful of people
+SNAPSHOT_CHUNK_BYTES_MAX: Final = 184 * KIB  # of one chunk: the largest row more; fits a frame, however it compresses
+SNAPSHOT_CHUNKS_MAX: Final = 100_000  # of one snapshot: 16 GB raw, ten times the largest province
+SNAPSHOT_WINDOW_CHUNKS: Final = 4  # sent and not yet stored
+SNAPSHOTS_AT_ONCE_MAX: Final = 4  # that one parent takes at a time; others are told when to come
+SNAPSHOT_WAIT_MS: Final = 15_000  # ... and when
+SNAPSHOT_WAIT_MIN_MS: Final = 1_000
+SNAPSHOT_WAIT_MAX_MS: Final = 600_000
 
 HEALING_HOLD_MS: Final = 60_000  # writing waits while an origin is healed; set anew with every batch
 

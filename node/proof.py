@@ -13,11 +13,11 @@ from typing import Final, Literal, NamedTuple
 
 import sqlalchemy as sa
 
-from node import changelog
+from node import changelog, snapshots
 from node.chain import Commit, Head, commit_hash
 from node.identity.keys import verifies
-from node.identity.statements import batch_statement, receipt_statement
-from node.ids import GENESIS_HASH, Hash, NodeId, OriginId, Seq
+from node.identity.statements import batch_statement, receipt_statement, state_statement
+from node.ids import Hash, NodeId, OriginId, Seq
 from node.reference import Reference
 from node.schema import acknowledged, batch_signature, change_log, sql
 from node.store import Store
@@ -28,7 +28,7 @@ one that was not made there; ``truncated``: the end is missing; ``rewritten``: w
 one that was signed for.
 """
 
-AnchorKind = Literal["receipt", "signature", "witness"]
+AnchorKind = Literal["receipt", "signature", "witness", "snapshot"]
 
 _PAGE: Final = 500
 _SELECT_ALL: Final = sql(
@@ -100,8 +100,7 @@ class Finding(NamedTuple):
     detail: str
 
 
-def _rows(store: Store, origin: OriginId) -> Iterator[Commit]:
-    after = 0
+def _rows(store: Store, origin: OriginId, after: int) -> Iterator[Commit]:
     while True:
         page = list(store.connection.execute(_SELECT_ALL, {"origin": origin, "after": after, "count": _PAGE}))
         for row in page:
@@ -113,8 +112,8 @@ def _rows(store: Store, origin: OriginId) -> Iterator[Commit]:
 
 def _walk(store: Store, origin: OriginId) -> tuple[Head, Finding | None]:
     """The last commit that follows from all before it, and what is wrong with the one behind it."""
-    before = head = Head(origin, Seq(0), GENESIS_HASH)
-    rows = _rows(store, origin)
+    before = head = changelog.floor_of(store.connection, origin)
+    rows = _rows(store, origin, head.seq)
     for commit in rows:
         if commit.seq != head.seq + 1:
             return head, Finding(
@@ -176,12 +175,14 @@ def _compare(store: Store, origin: OriginId, head: Head, anchors: tuple[Anchor, 
                 Seq(head.seq + 1),
                 f"the log ends at commit {head.seq}; {anchor.by} has signed for commit {anchor.seq}",
             )
-        if anchor.hash is not None and changelog.hash_at(store.connection, origin, anchor.seq) != anchor.hash:
+        there = changelog.hash_at(store.connection, origin, anchor.seq)
+        pruned = there is None and anchor.seq < changelog.floor_of(store.connection, origin).seq
+        if anchor.hash is not None and there != anchor.hash and not pruned:
             return Finding(
                 "rewritten", anchor.seq, f"{anchor.by} has signed for another commit {anchor.seq} than this one"
             )
     for anchor in anchors:
-        if anchor.kind == "signature" and not anchor.sound and anchor.seq <= head.seq:
+        if anchor.kind in {"signature", "snapshot"} and not anchor.sound and anchor.seq <= head.seq:
             return Finding(
                 "rewritten", anchor.seq, f"the signature of {anchor.by} on commit {anchor.seq} is not on this commit"
             )
@@ -193,6 +194,7 @@ def _anchors(store: Store, reference: Reference, origin: OriginId) -> Iterator[A
         statement = receipt_statement(NodeId(peer), origin, Seq(seq), Hash(value), at_ms)
         sound = any(verifies(key, statement, receipt) for key in reference.public_keys(NodeId(peer)))
         yield Anchor("receipt", NodeId(peer), Seq(seq), Hash(value), at_ms, sound)
+    yield from _floor_anchor(store, reference, origin)
     own = origin in store.own_origins()
     for seq, signer, signature in store.connection.execute(_SELECT_SIGNATURES, {"origin": origin}):
         there = changelog.hash_at(store.connection, origin, Seq(seq))
@@ -206,3 +208,18 @@ def _anchors(store: Store, reference: Reference, origin: OriginId) -> Iterator[A
         seen = store.witness.heads().get(origin)
         if seen is not None:
             yield Anchor("witness", store.node_id, seen.seq, seen.hash, 0, sound=True)
+
+
+def _floor_anchor(store: Store, reference: Reference, origin: OriginId) -> Iterator[Anchor]:
+    """What stands for the commits that were pruned: rows that the holder has signed."""
+    floor = changelog.floor_of(store.connection, origin)
+    for item in snapshots.kept(store.connection, origin):
+        if not floor.seq or item.head != floor:
+            continue
+        said = item.offer.statement
+        statement = state_statement(origin, floor.seq, floor.hash, said.digest, said.rows, said.stated_at_ms)
+        keys = reference.public_keys(said.signer)
+        if origin == store.reference_origin():
+            keys = (*keys, store.authority_key() or b"")
+        sound = any(verifies(key, statement, said.signature) for key in keys)
+        yield Anchor("snapshot", said.signer, floor.seq, floor.hash, said.stated_at_ms, sound)

@@ -89,9 +89,7 @@ def encode_content(content: Content) -> bytes:
         asker_origin=content.asker_origin, request=content.request, origin_digest=content.origin_digest
     )
     for row in content.rows:
-        target = message.rows.add(table=row.table, id=row.row_id)
-        for value in row.values or ():
-            _write_value(target.values.add(), value)
+        _write_row(message.rows.add(table=row.table, id=row.row_id), row)
     return message.SerializeToString()
 
 
@@ -105,6 +103,19 @@ def _write_value(target: rows_pb2.Value, value: Value) -> None:
             target.integer = value
         case None:
             pass
+
+
+def encode_rows(rows: Sequence[SentRow]) -> bytes:
+    """A piece of a snapshot."""
+    message = rows_pb2.RowsChunk()
+    for row in rows:
+        _write_row(message.rows.add(table=row.table, id=row.row_id), row)
+    return message.SerializeToString()
+
+
+def _write_row(target: rows_pb2.Row, row: SentRow) -> None:
+    for value in row.values or ():
+        _write_value(target.values.add(), value)
 
 
 def encode_answer(answer: Answer) -> bytes:
@@ -156,6 +167,17 @@ def decode_answer(body: bytes) -> Answer:
     )
 
 
+def decode_rows(data: bytes) -> tuple[SentRow, ...]:
+    """A piece of a snapshot. Raises ``FrameRefused``."""
+    message = rows_pb2.RowsChunk()
+    _parse(message.ParseFromString, data, limits.SNAPSHOT_CHUNK_BYTES_MAX)
+    return tuple(_sent_row(row) for row in message.rows)
+
+
+def _sent_row(row: rows_pb2.Row) -> SentRow:
+    return SentRow(text(row.table, "table"), _row_id(row.id), _values(row.values))
+
+
 def decode_content(content: bytes) -> Content:
     """What an answer says, once its signature is found good. Raises ``FrameRefused``."""
     message = rows_pb2.RowsContent()
@@ -166,7 +188,7 @@ def decode_content(content: bytes) -> Content:
         _origin(message.asker_origin, "asker_origin"),
         exact(message.request, (ID_BYTES,), "request"),
         Hash(exact(message.origin_digest, (HASH_BYTES,), "origin_digest")),
-        tuple(SentRow(text(row.table, "table"), _row_id(row.id), _values(row.values)) for row in message.rows),
+        tuple(map(_sent_row, message.rows)),
     )
 
 

@@ -254,6 +254,7 @@ origin_head = _local(
     _text("flow"),  # '' climbs, 'down' comes from the parent and goes to the children
     _text("halted"),  # '' or the code of the reason why nothing more is taken
     _text("halted_detail"),
+    _integer("floor"),  # up to here the log need not be whole: a snapshot stands there (node.snapshots)
     sa.Column("recorded_at", sa.Integer, nullable=False, server_default=sa.text("0")),  # of the head commit
     sa.Column("received_at", sa.Integer, nullable=False, server_default=sa.text("0")),
 )
@@ -382,6 +383,56 @@ healing_finding = _local(
     _blob("other_row_id"),  # typed twice: the row of the other branch
 )
 
+origin_state = _local(
+    "origin_state",  # the newest word of the holder on how its rows stand (node.verification); relayed as it is
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("stated_at", sa.Integer, nullable=False),  # Unix ms at the holder
+    sa.Column("signer", sa.Text, nullable=False),
+    sa.Column("signature", sa.LargeBinary, nullable=False),
+)
+
+verification = _local(
+    "verification",  # the last comparison of a copy with its holder's word
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("peer", sa.Text, primary_key=True, nullable=False),  # '' by this node; else the parent that has told us
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),  # what the holder says
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("checked_at", sa.Integer, nullable=False),
+    _integer("equal_at"),  # Unix ms; 0: never
+    _integer("repaired_rows"),
+)
+
+snapshot = _local(
+    "snapshot",  # the rows of an origin at a commit, proved by the holder's word (node.snapshots)
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("seq", sa.Integer, primary_key=True, nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("stated_at", sa.Integer, nullable=False),  # Unix ms at the holder
+    sa.Column("signer", sa.Text, nullable=False),
+    sa.Column("signature", sa.LargeBinary, nullable=False),
+    sa.Column("schema_version", sa.Integer, nullable=False),
+    sa.Column("chunks", sa.Integer, nullable=False),
+    sa.Column("root", sa.LargeBinary, nullable=False),  # SHA-256 over the SHA-256 of each chunk
+    sa.Column("made_at", sa.Integer, nullable=False),
+    sa.Column("whole", sa.Integer, nullable=False),  # 0: it is still coming from a neighbour
+)
+
+snapshot_chunk = _local(
+    "snapshot_chunk",
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("seq", sa.Integer, primary_key=True, nullable=False),
+    sa.Column("chunk", sa.Integer, primary_key=True, nullable=False),  # 0, 1, 2 ...
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+)
+
 alarm = _local(
     "alarm",
     sa.Column("id", sa.Integer, primary_key=True),
@@ -455,6 +506,11 @@ def create_statements() -> tuple[str, ...]:
     for table in CAPTURED_TABLES:
         statements.extend(guard_statements(table.name))
     return tuple(statements)
+
+
+def captured_statements() -> tuple[str, ...]:
+    """The DDL of the captured tables alone, without indexes and guards: for rows that are rebuilt in memory."""
+    return tuple(str(CreateTable(table).compile(dialect=_DIALECT)) for table in CAPTURED_TABLES)
 
 
 def _index_name(index: sa.Index) -> str:

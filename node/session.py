@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import cast
 
-from node import branch, takeover, tickets
+from node import branch, changelog, takeover, tickets
 from node.applier import Applied, GroupApplier, Refused, Work, decode
 from node.chain import Head
 from node.healing import Healer
@@ -19,18 +19,26 @@ from node.mail import Mail
 from node.outgoing import next_batch
 from node.protocol.actions import (
     Alarm,
+    Attest,
     ChildAction,
     Close,
     ForgetLetter,
     Halt,
     Heal,
+    InstallSnapshot,
     KeepAcknowledged,
     KeepTicket,
+    KeepVerified,
     Load,
+    LoadChunk,
     LoadLetter,
+    LoadSnapshot,
     Locate,
+    OpenSnapshot,
     Release,
     Send,
+    SnapshotAction,
+    StoreChunk,
     Switch,
     TakeDown,
     TakeLetter,
@@ -48,7 +56,9 @@ from node.protocol.transitions import ChildState
 from node.reference import Reference
 from node.rows import RowDesk
 from node.schema import SCHEMA_VERSION
+from node.snapshot_desk import SnapshotDesk, SnapshotRefused
 from node.store import Store
+from node.verification import Verifier
 from node.wire import decode_response, encode_request
 
 _UPSERT_ACKNOWLEDGED = (
@@ -81,6 +91,8 @@ class ChildEndpoint:
         self._mail = Mail(store, self._reference)
         self._mail_link = self._mail.link(None)
         self._healer = Healer(store, self._reference, key)
+        self._verifier = Verifier(store, self._reference, key)
+        self._snapshots = SnapshotDesk(store, self._verifier, self._healer)
         self._letters = LetterReader(store, self._mail, self._healer, RowDesk(store, self._mail, key))
         self._healing: dict[OriginId, Head] = {}
         self.session = ChildSession(follow=follow)
@@ -213,9 +225,7 @@ class ChildEndpoint:
                 case Locate():
                     self._marked = None
                     self._meet_parent()
-                    found: dict[OriginId, Hash | None] = {
-                        head.origin: self._store.hash_at(head.origin, head.seq) for head in action.heads
-                    }
+                    found = self._found(action.heads)
                     was = self.session.state
                     wishes = self._wishes()
                     self.session.expect(wishes)
@@ -227,6 +237,11 @@ class ChildEndpoint:
                         queue.extend(self.session.advanced(*self._heads(), self._now()))
                 case KeepAcknowledged():
                     self._to_keep.append(action)
+                case Attest():
+                    queue.extend(self.session.attested(self._verifier.attest(), self._now()))
+                case KeepVerified():
+                    assert self.session.parent is not None
+                    self._verifier.heard(self.session.parent.node_id, action.head, action.outcome)
                 case KeepTicket():
                     with self._store.database.transaction() as connection:
                         tickets.keep(
@@ -242,6 +257,8 @@ class ChildEndpoint:
                     queue.extend(self._mend(action))
                 case LoadLetter() | TakeLetter() | ForgetLetter():
                     queue.extend(self._post(action))
+                case LoadSnapshot() | LoadChunk() | OpenSnapshot() | StoreChunk() | InstallSnapshot():
+                    queue.extend(self._snapshot(action))
 
     def _mend(self, action: TakeDown | Switch | Heal | Halt | Release) -> list[ChildAction]:
         """What comes down, and how origins stand."""
@@ -271,6 +288,30 @@ class ChildEndpoint:
             case ForgetLetter():
                 self._mail_link.sent(action.letter_id)
         return []
+
+    def _snapshot(self, action: SnapshotAction) -> list[ChildAction]:
+        parent = self.session.parent
+        assert parent is not None
+        match action:
+            case LoadSnapshot():
+                return self.session.snapshot_loaded(self._snapshots.offer_behind(action.after), self._now())
+            case LoadChunk():
+                return self.session.chunk_loaded(self._snapshots.chunk(action.head, action.chunk), self._now())
+            case StoreChunk():
+                if action.head.origin in self._healing:
+                    self._store.hold(action.head.origin)
+                self._snapshots.store_chunk(action.head, action.chunk, action.payload)
+                return self.session.chunk_stored(action.chunk, self._now())
+            case OpenSnapshot() | InstallSnapshot():
+                try:
+                    if isinstance(action, OpenSnapshot):
+                        return self.session.snapshot_opened(self._snapshots.open(action.offer), self._now())
+                    self._snapshots.install(action.offer, peer=parent.node_id, down=True)
+                except SnapshotRefused as refused:
+                    return self.session.snapshot_refused(refused.code, refused.message)
+        if self._on_taken is not None:
+            self._on_taken()
+        return self.session.snapshot_installed(self._now())
 
     def _load(self, previous: Head) -> list[ChildAction]:
         batch = next_batch(self._store, self._reference, self._key, previous)
@@ -372,6 +413,18 @@ class ChildEndpoint:
                         "receipt": action.receipt,
                     },
                 )
+
+    def _found(self, heads: Iterable[Head]) -> dict[OriginId, Hash | None]:
+        """What our log has at each of the parent's heads. Below our floor nobody can tell any more: we had its word for
+        what was pruned, so it is taken to be what it says, and the snapshot that follows proves itself.
+        """
+        with self._store.database.snapshot() as connection:
+            floors = {head.origin: changelog.floor_of(connection, head.origin).seq for head in heads}
+        return {
+            head.origin: self._store.hash_at(head.origin, head.seq)
+            or (head.hash if head.seq < floors[head.origin] else None)
+            for head in heads
+        }
 
     def _marks(self) -> dict[OriginId, str]:
         """Why origins were halted; read once, because a hub has thousands of them."""

@@ -31,12 +31,23 @@ from node.protocol.messages import (
     Hello,
     MailFrame,
     MailStored,
+    Outcome,
     ParentMessage,
     Refuse,
+    SnapshotChunk,
+    SnapshotLater,
+    SnapshotMessage,
+    SnapshotOffer,
+    SnapshotStored,
+    SnapshotTaken,
+    SnapshotWant,
+    States,
+    StateStatement,
     Taken,
     Ticket,
     TicketStored,
     TicketVerdict,
+    Verified,
     Want,
     Welcome,
 )
@@ -49,6 +60,15 @@ _VERDICTS: Final[dict[TicketVerdict, sync_pb2.TicketVerdict]] = {
     "previous": sync_pb2.TICKET_VERDICT_PREVIOUS,
     "stale": sync_pb2.TICKET_VERDICT_STALE,
 }
+_OUTCOMES: Final[dict[Outcome, sync_pb2.VerifyOutcome]] = {
+    "equal": sync_pb2.VERIFY_OUTCOME_EQUAL,
+    "repaired": sync_pb2.VERIFY_OUTCOME_REPAIRED,
+    "differs": sync_pb2.VERIFY_OUTCOME_DIFFERS,
+    "held_back": sync_pb2.VERIFY_OUTCOME_HELD_BACK,
+    "elsewhere": sync_pb2.VERIFY_OUTCOME_ELSEWHERE,
+    "refused": sync_pb2.VERIFY_OUTCOME_REFUSED,
+}
+_OUTCOME_OF: Final = {number: outcome for outcome, number in _OUTCOMES.items()}
 _VERDICT_OF: Final = {number: verdict for verdict, number in _VERDICTS.items()}
 _NODE_ID: Final = re.compile(r"[^\s:|\x00-\x1f]{1,200}")
 _SEQ_MAX: Final = (1 << 63) - 1  # SQLite's integers are signed
@@ -79,6 +99,12 @@ def encode_request(message: ChildMessage) -> bytes:
             _write_heads(frame.heads, message)
         case BatchFrame():
             _write_batch(frame.batch, message)
+        case SnapshotOffer() | SnapshotWant() | SnapshotLater() | SnapshotChunk() | SnapshotStored() | SnapshotTaken():
+            _write_snapshot(frame.snapshot, message)
+        case States():
+            frame.states.SetInParent()
+            for statement in message.states:
+                _write_state(frame.states.states.add(), statement)
         case Drained():
             frame.drained.SetInParent()
         case TicketStored():
@@ -129,6 +155,11 @@ def encode_response(message: ParentMessage) -> bytes:
             frame.refuse.code = message.code
             frame.refuse.detail = _cut(message.detail)
             frame.refuse.batch = message.batch or 0
+        case SnapshotOffer() | SnapshotWant() | SnapshotLater() | SnapshotChunk() | SnapshotStored() | SnapshotTaken():
+            _write_snapshot(frame.snapshot, message)
+        case Verified():
+            _write_head(frame.verified.head, message.head)
+            frame.verified.outcome = _OUTCOMES[message.outcome]
         case Ticket():
             frame.ticket.ticket = message.ticket
         case Heartbeat():
@@ -175,6 +206,39 @@ def _write_heads(target: sync_pb2.Heads, message: Heads) -> None:
     for head in message.relayed:
         _write_head(target.relayed.add(), head)
     target.last = message.last
+
+
+def _write_state(target: sync_pb2.State, statement: StateStatement) -> None:
+    _write_head(target.head, statement.head)
+    target.digest = statement.digest
+    target.rows = statement.rows
+    target.stated_at_ms = statement.stated_at_ms
+    target.signer = statement.signer
+    target.signature = statement.signature
+
+
+def _write_snapshot(target: sync_pb2.Snapshot, message: SnapshotMessage) -> None:
+    match message:
+        case SnapshotOffer():
+            _write_state(target.offer.state, message.statement)
+            target.offer.chunks = message.chunks
+            target.offer.root = message.root
+            target.offer.schema_version = message.schema_version
+        case SnapshotWant():
+            _write_head(target.want.head, message.head)
+            target.want.chunk = message.chunk
+        case SnapshotLater():
+            _write_head(target.later.head, message.head)
+            target.later.wait_ms = message.wait_ms
+        case SnapshotChunk():
+            target.chunk.origin = message.origin
+            target.chunk.chunk = message.chunk
+            target.chunk.payload = message.payload
+        case SnapshotStored():
+            target.stored.origin = message.origin
+            target.stored.chunk = message.chunk
+        case SnapshotTaken():
+            _write_head(target.taken.head, message.head)
 
 
 def _write_mail(target: sync_pb2.MailFrame, message: MailFrame) -> None:
@@ -237,6 +301,12 @@ def decode_request(data: bytes) -> ChildMessage:
             return _read_heads(frame.heads)
         case "batch":
             return _read_batch(frame.batch)
+        case "snapshot":
+            return _read_snapshot(frame.snapshot)
+        case "states":
+            if len(frame.states.states) > limits.STATES_PER_FRAME_MAX:
+                raise FrameRefused("oversized", "A frame holds too many statements.")
+            return States(tuple(map(_read_state, frame.states.states)))
         case "drained":
             return Drained()
         case "ticket_stored":
@@ -300,6 +370,13 @@ def decode_response(data: bytes) -> ParentMessage:
                 text(refuse.detail, "detail"),
                 BatchNumber(refuse.batch) if refuse.batch else None,
             )
+        case "snapshot":
+            return _read_snapshot(frame.snapshot)
+        case "verified":
+            outcome = _OUTCOME_OF.get(frame.verified.outcome)
+            if outcome is None:
+                raise FrameRefused("malformed", "The parent's word on a comparison is not known.")
+            return Verified(_read_head(frame.verified.head), outcome)
         case "ticket":
             return Ticket(at_most(frame.ticket.ticket, _TICKET_BYTES_MAX, "ticket"))
         case "heartbeat":
@@ -356,6 +433,41 @@ def _read_head(head: sync_pb2.Head) -> Head:
         Seq(head.seq),
         Hash(exact(head.hash, (HASH_BYTES,), "hash")),
     )
+
+
+def _read_state(state: sync_pb2.State) -> StateStatement:
+    if state.rows > _SEQ_MAX:
+        raise FrameRefused("malformed", "A number of rows is beyond its range.")
+    return StateStatement(
+        _read_head(state.head),
+        Hash(exact(state.digest, (HASH_BYTES,), "digest")),
+        state.rows,
+        state.stated_at_ms,
+        _node_id(state.signer),
+        at_most(state.signature, _SIGNATURE_BYTES_MAX, "signature"),
+    )
+
+
+def _read_snapshot(snapshot: sync_pb2.Snapshot) -> SnapshotMessage:
+    match snapshot.WhichOneof("step"):
+        case "offer":
+            offer = snapshot.offer
+            root = Hash(exact(offer.root, (HASH_BYTES,), "root"))
+            return SnapshotOffer(_read_state(offer.state), offer.chunks, root, offer.schema_version)
+        case "want":
+            return SnapshotWant(_read_head(snapshot.want.head), snapshot.want.chunk)
+        case "later":
+            return SnapshotLater(_read_head(snapshot.later.head), snapshot.later.wait_ms)
+        case "chunk":
+            chunk = snapshot.chunk
+            return SnapshotChunk(OriginId(exact(chunk.origin, (ID_BYTES,), "origin")), chunk.chunk, chunk.payload)
+        case "stored":
+            stored = snapshot.stored
+            return SnapshotStored(OriginId(exact(stored.origin, (ID_BYTES,), "origin")), stored.chunk)
+        case "taken":
+            return SnapshotTaken(_read_head(snapshot.taken.head))
+        case _:
+            raise FrameRefused("malformed", "A frame carries no step of a snapshot that this release knows.")
 
 
 def _read_heads(heads: sync_pb2.Heads) -> Heads:

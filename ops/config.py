@@ -38,6 +38,11 @@ class NodeConfig:
     encryption: str = ""
     """Where the store's key is: ``file:PATH`` or ``keyring:SERVICE``; empty: the store is a plain file."""
 
+    log_keep_days: int = limits.LOG_KEEP_DAYS
+    """How long commits that a parent has confirmed are kept in the log; a snapshot then stands for them."""
+    log_budget_mib: int = 0
+    """The log should not grow beyond this many MiB: above four fifths of it, commits go earlier; 0: no such limit."""
+
     def store_key(self) -> StoreKey | None:
         """Raises ``StoreError`` if the key cannot be had."""
         return load_key(self.encryption, self.node_id)
@@ -55,8 +60,8 @@ class NodeConfig:
         return self.folder / REJECTED_NAME
 
 
-_KEYS: Final = {"node_id", "parent_address", "listen", "metrics_listen", "reconnect_ms_max", "encryption"}
-_NUMBERS: Final = {"reconnect_ms_max"}
+_NUMBERS: Final = {"reconnect_ms_max", "log_keep_days", "log_budget_mib"}
+_KEYS: Final = {"node_id", "parent_address", "listen", "metrics_listen", "encryption", *_NUMBERS}
 
 
 def load_config(folder: Path) -> NodeConfig:
@@ -96,6 +101,8 @@ def load_config(folder: Path) -> NodeConfig:
             content.get("reconnect_ms_max", limits.RECONNECT_DELAY_MAX_MS), limits.RECONNECT_DELAY_MIN_MS
         ),
         encryption=encryption,
+        log_keep_days=max(content.get("log_keep_days", limits.LOG_KEEP_DAYS), limits.LOG_KEEP_DAYS_MIN),
+        log_budget_mib=max(content.get("log_budget_mib", 0), 0),
     )
 
 
@@ -117,6 +124,10 @@ def save_config(config: NodeConfig) -> None:
         lines.append(f'encryption = "{config.encryption}"')
     if config.reconnect_ms_max != limits.RECONNECT_DELAY_MAX_MS:
         lines.append(f"reconnect_ms_max = {config.reconnect_ms_max}")
+    if config.log_keep_days != limits.LOG_KEEP_DAYS:
+        lines.append(f"log_keep_days = {config.log_keep_days}")
+    if config.log_budget_mib:
+        lines.append(f"log_budget_mib = {config.log_budget_mib}")
     path = config.folder / SETTINGS_NAME
     temporary = path.with_name(f".{SETTINGS_NAME}.part")
     temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -14,6 +14,7 @@ import random
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from filelock import FileLock, Timeout
@@ -24,13 +25,16 @@ from hub.server import HubServer
 from hub.session import Hub
 from node import limits
 from node.clock import SystemClock
-from node.errors import IdentityError, StoreBusy
+from node.errors import IdentityError, StoreBusy, StoreError
 from node.identity.certificates import Certificate
 from node.identity.folder import AuthorityFolder, IdentityFolder
 from node.ids import NodeId
+from node.pruning import Budget, Pruner
+from node.reference import Reference
 from node.session import ChildEndpoint
 from node.store import Store
 from node.uplink import Parent, Uplink
+from node.verification import Verifier
 from ops.config import NodeConfig
 from ops.metrics import MetricsServer, NodeMetrics
 from ops.release import RELEASE
@@ -147,6 +151,7 @@ class Daemon:
                     await self.uplink.drain()
                 return
             tasks.append(asyncio.create_task(self._notice()))
+            tasks.append(asyncio.create_task(self._prune()))
             if self.server is not None:
                 tasks.append(asyncio.create_task(self.server.failure()))
             if self.uplink is not None:
@@ -210,6 +215,25 @@ class Daemon:
         """Called in the store's thread: something came from the parent, and children may have wanted it."""
         if self.server is not None:
             self._loop.call_soon_threadsafe(self.server.notify)
+
+    async def _prune(self) -> None:
+        """Let old commits go, once a day, a few at a time: whoever records or brings something waits for one step."""
+        verifier = Verifier(self.store, Reference(self.store), self.identities.load().key)
+        pruner = Pruner(self.store, verifier, has_parent=bool(self.config.parent_address))
+        budget = Budget(self.config.log_keep_days * limits.DAY_MS, self.config.log_budget_mib * limits.MIB)
+        while True:
+            await asyncio.sleep(limits.PRUNE_INTERVAL_MS / 1000)
+            try:
+                plans = await self.in_store(partial(pruner.plans, budget))
+                for plan in plans:
+                    steps = pruner.carry_out(plan)
+                    while await self.in_store(partial(next, steps, None)) is not None:
+                        pass
+                await self.in_store(partial(pruner.warn, budget, plans))
+            except StoreError as error:
+                if not error.retry:
+                    raise
+                _log.warning("pruning waits until tomorrow: %s", error)
 
     async def _notice(self) -> None:
         """Watch for commits of other processes."""

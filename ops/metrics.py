@@ -26,6 +26,7 @@ from node.quarantine import tally
 from node.reference import Reference
 from node.store import Store
 from node.takeover import missing_origins
+from node.verification import checks
 
 if TYPE_CHECKING:
     from ops.daemon import Daemon
@@ -134,6 +135,7 @@ class NodeMetrics(Collector):
             value=store.quarantined_rows(),
         )
         yield from _quarantine(store, now_ms)
+        yield from _copies(store, now_ms)
         yield GaugeMetricFamily(
             "dansync_alarms", "Alarms in the store that nobody has cleared.", value=len(store.alarms(10_000))
         )
@@ -183,6 +185,12 @@ class NodeMetrics(Collector):
             for code, count in sorted(dict(server.hub.refusals).items()):
                 refused.add_metric([code or "halted"], count)
             yield refused
+            compared = CounterMetricFamily(
+                "dansync_comparisons", "Copies compared with the word of their holder, by outcome.", labels=["outcome"]
+            )
+            for outcome, count in sorted(dict(counts.comparisons).items()):
+                compared.add_metric([outcome], count)
+            yield compared
             ended = CounterMetricFamily(
                 "dansync_ended_sessions", "Sessions of children that ended, by reason.", labels=["code"]
             )
@@ -191,6 +199,27 @@ class NodeMetrics(Collector):
             yield ended
         yield sent
         yield received
+
+
+def _copies(store: Store, now_ms: int) -> Iterator[Metric]:
+    """How the last comparison of each copy came out (``node.verification``)."""
+    ours = [item for item in checks(store) if not item.peer]
+    yield GaugeMetricFamily(
+        "dansync_differing_origins",
+        "Copies that are not what their holder says, as last compared.",
+        value=sum(item.outcome == "differs" for item in ours),
+    )
+    yield CounterMetricFamily(
+        "dansync_repaired_rows",
+        "Rows that had rotted and were put right by the log.",
+        value=sum(item.repaired_rows for item in ours),
+    )
+    age = max((now_ms - item.equal_at for item in ours if item.equal_at), default=0)
+    yield GaugeMetricFamily(
+        "dansync_compared_seconds",
+        "Seconds since the copy that was found equal longest ago was compared.",
+        value=max(age / 1000, 0.0),
+    )
 
 
 def _quarantine(store: Store, now_ms: int) -> Iterator[Metric]:

@@ -26,6 +26,11 @@ def receipt_statement(parent: NodeId, origin: OriginId, seq: Seq, hash_: Hash, r
     return b"dansync receipt 1\0" + _RECEIPT.pack(origin, seq, hash_, received_at_ms, len(name)) + name
 
 
+def state_statement(origin: OriginId, seq: Seq, hash_: Hash, digest: Hash, rows: int, stated_at_ms: int) -> bytes:
+    """The holder: "at this commit of mine the rows have this digest". Then the number of rows (u64), Unix ms (i64)."""
+    return b"dansync state 1\0" + _HEAD.pack(origin, seq, hash_) + digest + struct.pack(">Qq", rows, stated_at_ms)
+
+
 def rows_statement(origin: OriginId, seq: Seq, hash_: Hash, rows_digest: bytes) -> bytes:
     """The holder: "these rows stand so at this commit of mine". ``rows_digest``: SHA-256 of the rows as sent."""
     return b"dansync rows 1\0" + _HEAD.pack(origin, seq, hash_) + rows_digest

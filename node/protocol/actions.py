@@ -8,7 +8,16 @@ from dataclasses import dataclass
 
 from node.chain import Head
 from node.ids import LetterId, OriginId
-from node.protocol.messages import BatchHeader, BatchNumber, Hello, Letter, Message
+from node.protocol.messages import (
+    BatchHeader,
+    BatchNumber,
+    Hello,
+    Letter,
+    Message,
+    Outcome,
+    SnapshotOffer,
+    StateStatement,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,50 @@ class ForgetLetter:
     letter_id: LetterId
 
 
+@dataclass(frozen=True, slots=True)
+class LoadSnapshot:
+    """The other side stands at this head and our log has nothing that follows: what can be offered instead? Answer with
+    ``snapshot_loaded``.
+    """
+
+    after: Head
+
+
+@dataclass(frozen=True, slots=True)
+class LoadChunk:
+    """Read one chunk of the snapshot that was offered; answer with ``chunk_loaded``."""
+
+    head: Head
+    chunk: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSnapshot:
+    """A snapshot is offered: is it the holder's word, is there room, and how much of it is here already? Answer with
+    ``snapshot_opened``, ``snapshot_put_off`` or ``snapshot_refused``.
+    """
+
+    offer: SnapshotOffer
+
+
+@dataclass(frozen=True, slots=True)
+class StoreChunk:
+    """Store one chunk durably; answer with ``chunk_stored``."""
+
+    head: Head
+    chunk: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class InstallSnapshot:
+    """All chunks are here: prove the whole and put the rows in place; answer with ``snapshot_installed`` or
+    ``snapshot_refused``.
+    """
+
+    offer: SnapshotOffer
+
+
 # --- child ---------------------------------------------------------------------------------------------------------
 
 
@@ -78,6 +131,19 @@ class KeepAcknowledged:
     quarantined: int
     receipt_at_ms: int = 0
     receipt: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Attest:
+    """Say how the rows of each origin stand at its head; answer with ``ChildSession.attested``."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepVerified:
+    """Write down what came of the parent's comparison; where it differs, look at our own rows."""
+
+    head: Head
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +225,13 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
+class Verify:
+    """Compare our copy of an origin with what its holder says; answer with ``ParentSession.verified``."""
+
+    statement: StateStatement
+
+
+@dataclass(frozen=True, slots=True)
 class MintTicket:
     """Mint and store a ticket beside the one the child presented; answer with ``ParentSession.minted``."""
 
@@ -188,6 +261,7 @@ class LoadDown:
 
 
 MailAction = LoadLetter | TakeLetter | ForgetLetter
+SnapshotAction = LoadSnapshot | LoadChunk | OpenSnapshot | StoreChunk | InstallSnapshot
 ChildAction = (
     Send
     | Close
@@ -195,6 +269,8 @@ ChildAction = (
     | Locate
     | Load
     | KeepAcknowledged
+    | Attest
+    | KeepVerified
     | KeepTicket
     | TakeDown
     | Switch
@@ -202,5 +278,19 @@ ChildAction = (
     | Halt
     | Release
     | MailAction
+    | SnapshotAction
 )
-ParentAction = Send | Close | Alarm | LookUp | Apply | MintTicket | ConfirmTicket | Offer | LoadDown | MailAction
+ParentAction = (
+    Send
+    | Close
+    | Alarm
+    | LookUp
+    | Apply
+    | Verify
+    | MintTicket
+    | ConfirmTicket
+    | Offer
+    | LoadDown
+    | MailAction
+    | SnapshotAction
+)

@@ -16,6 +16,7 @@ from node.errors import FrameRefused
 from node.ids import Hash, OriginId
 from node.protocol.actions import (
     Alarm,
+    Attest,
     ChildAction,
     Close,
     ForgetLetter,
@@ -23,6 +24,7 @@ from node.protocol.actions import (
     Heal,
     KeepAcknowledged,
     KeepTicket,
+    KeepVerified,
     Load,
     LoadLetter,
     Locate,
@@ -48,15 +50,26 @@ from node.protocol.messages import (
     MailStored,
     ParentMessage,
     Refuse,
+    SnapshotChunk,
+    SnapshotLater,
+    SnapshotMessage,
+    SnapshotOffer,
+    SnapshotStored,
+    SnapshotTaken,
+    SnapshotWant,
+    States,
+    StateStatement,
     Taken,
     Ticket,
     TicketStored,
+    Verified,
     Want,
     Welcome,
 )
 from node.protocol.post import Post
 from node.protocol.relation import EXPLANATIONS, Relation, relate
 from node.protocol.sending import Sending
+from node.protocol.snapshots import Snapshots, receive
 from node.protocol.transitions import ChildState, child_takes
 
 
@@ -102,6 +115,7 @@ class ChildSession:
         self.parent: Welcome | None = None
         self._sending = Sending()
         self._post = Post()
+        self._snapshots = Snapshots()
         self._assembly = Assembly()
         self._expected: frozenset[OriginId] = frozenset()
         self._wanted: dict[OriginId, _Wish] = {}
@@ -145,14 +159,23 @@ class ChildSession:
                 return self._acknowledged(message, now_ms)
             case Refuse():
                 return self._refused(message, now_ms)
+            case Verified():
+                return [KeepVerified(message.head, message.outcome)]
             case Ticket():
                 return self._ticket(message)
             case BatchFrame():
                 return self._frame(message)
-            case MailFrame():
-                return self._mail(message)
-            case MailStored():
-                return self._mail_stored(message, now_ms)
+            case MailFrame() | MailStored():
+                return self._mail(message, now_ms)
+            case (
+                SnapshotOffer()
+                | SnapshotWant()
+                | SnapshotLater()
+                | SnapshotChunk()
+                | SnapshotStored()
+                | SnapshotTaken()
+            ):
+                return self._snapshot(message, now_ms)
             case Heartbeat():
                 return [Send(Heartbeat(answer=message.probe))] if message.probe else []
             case Finish():
@@ -176,18 +199,15 @@ class ChildSession:
         return actions + self._pump(now_ms)
 
     def loaded(self, header: BatchHeader | None, payload: bytes, now_ms: int) -> list[ChildAction]:
-        """The answer to ``Load``; None if the log has nothing there (pruned, or our bug): the origin is left for this
-        session.
-        """
+        """The answer to ``Load``; None if the log has nothing there (it was pruned): a snapshot may be had instead."""
         if self.state is not ChildState.STREAMING:
             return []
         if header is None:
             origin = self._sending.nothing_there()
             assert origin is not None
-            return [
-                Halt(origin, "log_missing", "the log has no commits where the parent needs them"),
-                *self._pump(now_ms),
-            ]
+            after = self._sending.cursors[origin].sent
+            assert after is not None
+            return [*self._snapshots.offer(after), *self._pump(now_ms)]
         self._work_since_drained = True
         self._sent_ms = now_ms
         return [*(Send(frame) for frame in self._sending.loaded(header, payload)), *self._pump(now_ms)]
@@ -288,17 +308,79 @@ class ChildSession:
         if (
             self._sending.under_way
             or self._post.under_way
+            or self._snapshots.under_way
             or self._drained_waiting
             or self.state is ChildState.FINISHING
         ) and unanswered > limits.ACK_TIMEOUT_MS:
             return self._close("ack_timeout", "the parent did not acknowledge what was sent")
         if silence > limits.IDLE_TIMEOUT_MS:
             return self._close("idle_timeout", "nothing was heard from the parent")
-        actions: list[ChildAction] = list(self._pump(now_ms))
+        actions: list[ChildAction] = [*self._snapshots.tick(now_ms), *self._pump(now_ms)]
         if now_ms - self._sent_ms > limits.HEARTBEAT_INTERVAL_MS:
             self._sent_ms = now_ms
             actions.append(Send(Heartbeat()))
         return actions
+
+    def attested(self, states: Sequence[StateStatement], now_ms: int) -> list[ChildAction]:
+        """The answer to ``Attest``: what the parent compares its copies with, before it mints a ticket."""
+        if self.state is not ChildState.STREAMING:
+            return []
+        self._sent_ms = now_ms
+        size = limits.STATES_PER_FRAME_MAX
+        parts = [States(tuple(states[i : i + size])) for i in range(0, len(states), size)]
+        return [*(Send(part) for part in parts), Send(Drained())]
+
+    def snapshot_loaded(self, offer: SnapshotOffer | None, now_ms: int) -> list[ChildAction]:
+        """The answer to ``LoadSnapshot``; None if nothing is signed that could be offered: the origin is left for this
+        session.
+        """
+        after = self._snapshots.loading
+        actions: list[ChildAction] = [*self._snapshots.loaded(offer)]
+        if self.state is not ChildState.STREAMING or after is None:
+            return []
+        self._sent_ms = now_ms
+        if offer is None:
+            detail = "the log has no commits where the parent needs them, and there is no snapshot"
+            actions.append(Halt(after.origin, "log_missing", detail))
+        return actions + self._pump(now_ms)
+
+    def chunk_loaded(self, payload: bytes, now_ms: int) -> list[ChildAction]:
+        """The answer to ``LoadChunk``."""
+        self._work_since_drained, self._sent_ms = True, now_ms
+        return [*self._snapshots.chunk_loaded(payload)] if self.state is ChildState.STREAMING else []
+
+    def snapshot_opened(self, chunk: int, now_ms: int) -> list[ChildAction]:
+        """The answer to ``OpenSnapshot``: how many chunks are here from a session before."""
+        self._sent_ms = now_ms
+        return [*self._snapshots.opened(chunk)] if self.state is not ChildState.CLOSED else []
+
+    def chunk_stored(self, chunk: int, now_ms: int) -> list[ChildAction]:
+        """The answer to ``StoreChunk``."""
+        self._sent_ms = now_ms
+        return [*self._snapshots.chunk_stored(chunk)] if self.state is not ChildState.CLOSED else []
+
+    def snapshot_installed(self, now_ms: int) -> list[ChildAction]:
+        """The answer to ``InstallSnapshot``: our log goes on behind it."""
+        head = self._snapshots.coming
+        if self.state is ChildState.CLOSED or head is None:
+            return []
+        self._sent_ms = now_ms
+        actions: list[ChildAction] = [*self._snapshots.installed()]
+        wish = self._wanted[head.origin]
+        wish.have, wish.begun, wish.aside = head, True, False
+        cursor = self._sending.cursors.get(head.origin)
+        if cursor is not None:
+            self._sending.add(head, own=cursor.own, sent=head)
+            if wish.fulfilled:
+                actions.append(Release(head.origin))
+        return actions + self._pump(now_ms)
+
+    def snapshot_refused(self, code: str, detail: str) -> list[ChildAction]:
+        """What the parent offers is not what the holder signed: nothing more is taken before somebody has looked."""
+        head = self._snapshots.coming
+        if self.state is ChildState.CLOSED or head is None:
+            return []
+        return [Alarm(code, head.origin, detail), *self._finish(code, detail)]
 
     def mail_waits(self, now_ms: int) -> list[ChildAction]:
         """The shell has letters for the parent, or may have."""
@@ -340,6 +422,7 @@ class ChildSession:
             self.state in (ChildState.STREAMING, ChildState.FINISHING)
             and self._sending.idle
             and self._post.idle
+            and self._snapshots.idle
             and not self._announced_waiting
         )
 
@@ -428,12 +511,26 @@ class ChildSession:
         self._taking[frame.batch] = header
         return [TakeDown(frame.batch, header, payload, wish.aside)]
 
-    def _mail(self, frame: MailFrame) -> list[ChildAction]:
+    def _mail(self, message: MailFrame | MailStored, now_ms: int) -> list[ChildAction]:
+        if isinstance(message, MailStored):
+            return self._mail_stored(message, now_ms)
         try:
-            letter = self._post.add(frame)
+            letter = self._post.add(message)
         except FrameRefused as error:
             return self._finish(error.code, error.message)
         return [] if letter is None else [TakeLetter(letter)]
+
+    def _snapshot(self, message: SnapshotMessage, now_ms: int) -> list[ChildAction]:
+        if isinstance(message, SnapshotOffer) and message.head.origin not in self._wanted:
+            return self._finish("out_of_turn", "the parent offered a snapshot of an origin that nobody wanted")
+        try:
+            actions: list[ChildAction] = [*receive(self._snapshots, message, now_ms)]
+        except FrameRefused as error:
+            return self._finish(error.code, error.message)
+        self._sent_ms = now_ms
+        if isinstance(message, SnapshotTaken):
+            self._sending.resume(message.head)
+        return actions + self._pump(now_ms)
 
     def _mail_stored(self, message: MailStored, now_ms: int) -> list[ChildAction]:
         if not self._post.stored(message.id):
@@ -486,7 +583,11 @@ class ChildSession:
         if cursor.halted:
             return self._pump(now_ms)
         cursor.halted = True
-        return [Halt(message.origin, message.code, message.detail), *self._pump(now_ms)]
+        return [
+            Halt(message.origin, message.code, message.detail),
+            *self._snapshots.forget(message.origin),
+            *self._pump(now_ms),
+        ]
 
     def _ticket(self, message: Ticket) -> list[ChildAction]:
         self._drained_waiting = False
@@ -517,8 +618,7 @@ class ChildSession:
         self._drained_ms = now_ms
         self._drained_waiting = True
         self._work_since_drained = False
-        self._sent_ms = now_ms
-        return [Send(Drained())]
+        return [Attest()]
 
     def _finish(self, code: str, detail: str) -> list[ChildAction]:
         """Tell the parent why, and close without waiting for it."""

@@ -29,6 +29,7 @@ CODES: Final = frozenset(
         *("identity", "revoked", "expired", "second_incarnation"),
         *("restored", "fork", "relay_behind", "diverged", "log_missing", "stale_ticket", "origin_unknown_here"),
         *("no_common_commit", "rewound"),
+        *("snapshot_false", "statement_refused"),
     }
 )
 

@@ -15,6 +15,10 @@ PROTOCOL_VERSION_MAX: Final = 1
 
 BatchNumber = NewType("BatchNumber", int)  # 1, 2, 3 ... in one session
 TicketVerdict = Literal["none_yet", "current", "previous", "stale"]
+Outcome = Literal["equal", "repaired", "differs", "held_back", "elsewhere", "refused"]
+"""What came of comparing a copy with its holder's statement: the rows are equal; they were not and are now; they are
+not; some are held back; the copy stands at another commit; the statement is not the holder's.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,37 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True)
+class StateStatement:
+    """The holder of an origin: "at this commit of mine, the rows have this digest" (``node.digest``). ``rows`` counts
+    those of the register. Relays pass it on as it is.
+    """
+
+    head: Head
+    digest: Hash
+    rows: int
+    stated_at_ms: int
+    signer: NodeId
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """What the holders say of the origins that the child has brought. Comes before Drained, in as many pieces as it
+    takes.
+    """
+
+    states: tuple[StateStatement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The parent has compared its copy at ``head`` with what the holder said; one for each statement."""
+
+    head: Head
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
 class Drained:
     """The child has sent everything it has, and all of it is acknowledged."""
 
@@ -185,6 +220,60 @@ class MailStored:
 
 
 @dataclass(frozen=True, slots=True)
+class SnapshotOffer:
+    """The rows of an origin as they stood at a commit, for whoever lacks the history before it. ``root``: SHA-256 over
+    the hashes of the chunks. The statement is the holder's and proves the whole.
+    """
+
+    statement: StateStatement
+    chunks: int
+    root: Hash
+    schema_version: int
+
+    @property
+    def head(self) -> Head:
+        return self.statement.head
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotWant:
+    """Send it, from this chunk on (0, 1, 2 ...); as many as it has: all of it is here."""
+
+    head: Head
+    chunk: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotLater:
+    """There is no room now: offer it again after this time."""
+
+    head: Head
+    wait_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotChunk:
+    origin: OriginId
+    chunk: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotStored:
+    """The chunk is on the disk."""
+
+    origin: OriginId
+    chunk: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotTaken:
+    """The rows are in place; commits may go on behind ``head``."""
+
+    head: Head
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The explicit end. A stream that ends without it was cut (RELIABILITY 0.5)."""
 
@@ -192,10 +281,33 @@ class Finish:
     detail: str
 
 
+MailMessage = MailFrame | MailStored
+SnapshotMessage = SnapshotOffer | SnapshotWant | SnapshotLater | SnapshotChunk | SnapshotStored | SnapshotTaken
 ChildMessage = (
-    Hello | Heads | BatchFrame | Drained | TicketStored | Heartbeat | Want | Taken | MailFrame | MailStored | Finish
+    Hello
+    | Heads
+    | BatchFrame
+    | States
+    | Drained
+    | TicketStored
+    | Heartbeat
+    | Want
+    | Taken
+    | MailMessage
+    | SnapshotMessage
+    | Finish
 )
 ParentMessage = (
-    Welcome | Heads | Acknowledge | Refuse | Ticket | Heartbeat | BatchFrame | MailFrame | MailStored | Finish
+    Welcome
+    | Heads
+    | Acknowledge
+    | Refuse
+    | Verified
+    | Ticket
+    | Heartbeat
+    | BatchFrame
+    | MailMessage
+    | SnapshotMessage
+    | Finish
 )
 Message = ChildMessage | ParentMessage

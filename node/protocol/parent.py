@@ -26,6 +26,7 @@ from node.protocol.actions import (
     ParentAction,
     Send,
     TakeLetter,
+    Verify,
 )
 from node.protocol.assembly import Assembly
 from node.protocol.child import pieces
@@ -45,15 +46,26 @@ from node.protocol.messages import (
     Letter,
     MailFrame,
     MailStored,
+    Outcome,
     Refuse,
+    SnapshotChunk,
+    SnapshotLater,
+    SnapshotMessage,
+    SnapshotOffer,
+    SnapshotStored,
+    SnapshotTaken,
+    SnapshotWant,
+    States,
     Taken,
     Ticket,
     TicketStored,
+    Verified,
     Want,
     Welcome,
 )
 from node.protocol.post import Post
 from node.protocol.sending import Sending
+from node.protocol.snapshots import Snapshots, receive
 from node.protocol.transitions import ParentState, parent_takes
 
 
@@ -90,7 +102,9 @@ class ParentSession:
         self._bytes_under_way = 0
         self._sending = Sending()
         self._post = Post()
+        self._snapshots = Snapshots()
         self._drained_waiting = False
+        self._verifying = 0
         self._offering: set[OriginId] = set()
         self._probe = 0
         self._answer = 0
@@ -120,6 +134,8 @@ class ParentSession:
                 return self._heads(message)
             case BatchFrame():
                 return self._frame(message)
+            case States():
+                return self._states(message)
             case Drained():
                 return self._drained()
             case TicketStored():
@@ -128,10 +144,17 @@ class ParentSession:
                 return self._want(message)
             case Taken():
                 return self._taken(message)
-            case MailFrame():
+            case MailFrame() | MailStored():
                 return self._mail(message)
-            case MailStored():
-                return self._mail_stored(message)
+            case (
+                SnapshotOffer()
+                | SnapshotWant()
+                | SnapshotLater()
+                | SnapshotChunk()
+                | SnapshotStored()
+                | SnapshotTaken()
+            ):
+                return self._snapshot(message, now_ms)
             case Heartbeat():
                 self._answer = max(self._answer, message.answer)
                 return [Send(Heartbeat(answer=message.probe))] if message.probe else []
@@ -188,6 +211,14 @@ class ParentSession:
         refusal = self._refused.setdefault(header.origin, Refuse(header.origin, code, detail, None))
         return [Send(Refuse(header.origin, refusal.code, refusal.detail, batch))]
 
+    def verified(self, head: Head, outcome: Outcome, now_ms: int) -> list[ParentAction]:
+        """The answer to ``Verify``."""
+        self._verifying -= 1
+        if self.state is ParentState.CLOSED:
+            return []
+        self._sent_ms = now_ms
+        return [Send(Verified(head, outcome)), *self._ticket()]
+
     def minted(self, ticket: bytes, now_ms: int) -> list[ParentAction]:
         """The answer to ``MintTicket``."""
         if self.state is ParentState.CLOSED:
@@ -207,16 +238,73 @@ class ParentSession:
         return [Send(Heads((answer.ours,), (), last=True)), *self._pump()]
 
     def loaded(self, header: BatchHeader | None, payload: bytes, now_ms: int) -> list[ParentAction]:
-        """The answer to ``LoadDown``; None if the log has nothing there: nothing more of the origin in this session."""
+        """The answer to ``LoadDown``; None if the log has nothing there: a snapshot may be had instead."""
         if self.state is not ParentState.STREAMING:
             return []
         if header is None:
             origin = self._sending.nothing_there()
             assert origin is not None
-            refusal = Refuse(origin, "log_missing", "the log has no commits where the child needs them", None)
-            return [Send(refusal), *self._pump()]
+            after = self._sending.cursors[origin].sent
+            assert after is not None
+            return [*self._snapshots.offer(after), *self._pump()]
         self._sent_ms = now_ms
         return [*(Send(frame) for frame in self._sending.loaded(header, payload)), *self._pump()]
+
+    def snapshot_loaded(self, offer: SnapshotOffer | None, now_ms: int) -> list[ParentAction]:
+        """The answer to ``LoadSnapshot``; None if there is none: nothing more of the origin in this session."""
+        after = self._snapshots.loading
+        actions: list[ParentAction] = [*self._snapshots.loaded(offer)]
+        if self.state is not ParentState.STREAMING or after is None:
+            return []
+        self._sent_ms = now_ms
+        if offer is None:
+            detail = "the log has no commits where the child needs them, and there is no snapshot"
+            actions.append(Send(Refuse(after.origin, "log_missing", detail, None)))
+        return actions + self._pump()
+
+    def chunk_loaded(self, payload: bytes, now_ms: int) -> list[ParentAction]:
+        """The answer to ``LoadChunk``."""
+        self._sent_ms = now_ms
+        return [*self._snapshots.chunk_loaded(payload)] if self.state is ParentState.STREAMING else []
+
+    def snapshot_opened(self, chunk: int, now_ms: int) -> list[ParentAction]:
+        """The answer to ``OpenSnapshot``: how many chunks are here from a session before."""
+        self._sent_ms = now_ms
+        return [*self._snapshots.opened(chunk)] if self.state is not ParentState.CLOSED else []
+
+    def snapshot_put_off(self, wait_ms: int, now_ms: int) -> list[ParentAction]:
+        """The other answer: others have theirs taken now."""
+        self._sent_ms = now_ms
+        return [*self._snapshots.put_off(wait_ms)] if self.state is not ParentState.CLOSED else []
+
+    def chunk_stored(self, chunk: int, now_ms: int) -> list[ParentAction]:
+        """The answer to ``StoreChunk``."""
+        self._sent_ms = now_ms
+        return [*self._snapshots.chunk_stored(chunk)] if self.state is not ParentState.CLOSED else []
+
+    def snapshot_installed(self, now_ms: int) -> list[ParentAction]:
+        """The answer to ``InstallSnapshot``: batches of the origin may follow it."""
+        head = self._snapshots.coming
+        if self.state is ParentState.CLOSED or head is None:
+            return []
+        self._sent_ms = now_ms
+        self._positions[head.origin] = head
+        return [*self._snapshots.installed()]
+
+    def snapshot_refused(self, code: str, detail: str, now_ms: int) -> list[ParentAction]:
+        """What the child offers is not taken, nor anything else of the origin in this session."""
+        head = self._snapshots.coming
+        if self.state is ParentState.CLOSED or head is None:
+            return []
+        self._snapshots.given_up()
+        self._sent_ms = now_ms
+        refusal = self._refused.setdefault(head.origin, Refuse(head.origin, code, detail, None))
+        return [Send(refusal)]
+
+    @property
+    def snapshot_comes(self) -> bool:
+        """A snapshot of this child is being taken."""
+        return self._snapshots.coming is not None
 
     @property
     def wanted(self) -> tuple[OriginId, ...]:
@@ -272,15 +360,19 @@ class ParentSession:
         if now_ms - self._received_ms > limits.IDLE_TIMEOUT_MS:
             return self._finish("idle_timeout", "nothing was heard from the child")
         unanswered = now_ms - max(self._received_ms, self._sent_ms)
-        if (self._sending.under_way or self._post.under_way) and unanswered > limits.ACK_TIMEOUT_MS:
+        waits = self._sending.under_way or self._post.under_way or self._snapshots.under_way
+        if waits and unanswered > limits.ACK_TIMEOUT_MS:
             return self._finish("ack_timeout", "the child did not take what was sent")
         interval = (
-            limits.BUSY_HEARTBEAT_INTERVAL_MS if self._under_way or self._looking_up else limits.HEARTBEAT_INTERVAL_MS
+            limits.BUSY_HEARTBEAT_INTERVAL_MS
+            if self._under_way or self._looking_up or self._verifying or self.snapshot_comes
+            else limits.HEARTBEAT_INTERVAL_MS
         )
+        actions: list[ParentAction] = [*self._snapshots.tick(now_ms)]
         if now_ms - self._sent_ms >= interval:
             self._sent_ms = now_ms
-            return [Send(Heartbeat())]
-        return []
+            actions.append(Send(Heartbeat()))
+        return actions
 
     def stop(self, code: str, detail: str = "") -> list[ParentAction]:
         """End the session from our side, for example at shutdown."""
@@ -310,9 +402,11 @@ class ParentSession:
             )
         return self._pump()
 
-    def _mail(self, frame: MailFrame) -> list[ParentAction]:
+    def _mail(self, message: MailFrame | MailStored) -> list[ParentAction]:
+        if isinstance(message, MailStored):
+            return self._mail_stored(message)
         try:
-            letter = self._post.add(frame)
+            letter = self._post.add(message)
         except FrameRefused as error:
             return self._finish(error.code, error.message)
         return [] if letter is None else [TakeLetter(letter)]
@@ -408,6 +502,25 @@ class ParentSession:
         self._bytes_under_way -= header.wire_bytes
         return header
 
+    def _snapshot(self, message: SnapshotMessage, now_ms: int) -> list[ParentAction]:
+        if isinstance(message, SnapshotOffer):
+            origin = message.head.origin
+            if origin not in self._positions or origin in self._refused:
+                return self._finish("out_of_turn", "a snapshot was offered of an origin that is not taken")
+        try:
+            actions: list[ParentAction] = [*receive(self._snapshots, message, now_ms)]
+        except FrameRefused as error:
+            return self._finish(error.code, error.message)
+        if isinstance(message, SnapshotTaken):
+            self._sending.resume(message.head)
+        return [*actions, *self._pump(), *self._ticket()]
+
+    def _states(self, message: States) -> list[ParentAction]:
+        if self._drained_waiting or self._verifying + len(message.states) > limits.HEADS_MAX:
+            return self._finish("out_of_turn", "more was stated than can be compared")
+        self._verifying += len(message.states)
+        return [Verify(statement) for statement in message.states]
+
     def _drained(self) -> list[ParentAction]:
         if self._under_way:
             return self._finish("out_of_turn", "Drained came while batches were unacknowledged")
@@ -415,8 +528,8 @@ class ParentSession:
         return self._ticket()
 
     def _ticket(self) -> list[ParentAction]:
-        """The ticket ends a drained session, so letters go first."""
-        if not self._drained_waiting or not self._post.idle:
+        """The ticket ends a drained session, so letters, snapshots and comparisons go first."""
+        if not self._drained_waiting or not self._post.idle or not self._snapshots.idle or self._verifying:
             return []
         self._drained_waiting = False
         return [MintTicket()]

@@ -95,6 +95,11 @@ class Sending:
             self.cursors[origin].halted = True
         return origin
 
+    def resume(self, head: Head) -> None:
+        """The other side stands at ``head`` now: it has taken a snapshot."""
+        cursor = self.cursors[head.origin]
+        cursor.sent, cursor.halted = head, False
+
     def answered(self, batch: BatchNumber, origin: OriginId, head: Head | None = None) -> bool:
         """The oldest batch under way was answered. False if it is another one than the other side says."""
         if not self._flights:

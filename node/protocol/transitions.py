@@ -23,11 +23,24 @@ from node.protocol.messages import (
     Message,
     ParentMessage,
     Refuse,
+    SnapshotChunk,
+    SnapshotLater,
+    SnapshotMessage,
+    SnapshotOffer,
+    SnapshotStored,
+    SnapshotTaken,
+    SnapshotWant,
+    States,
     Taken,
     Ticket,
     TicketStored,
+    Verified,
     Want,
     Welcome,
+)
+
+SNAPSHOTS: Final[frozenset[type[SnapshotMessage]]] = frozenset(
+    {SnapshotChunk, SnapshotLater, SnapshotOffer, SnapshotStored, SnapshotTaken, SnapshotWant}
 )
 
 
@@ -49,16 +62,30 @@ class ParentState(enum.Enum):
     CLOSED = "closed"
 
 
+_CHILD_STREAMS: Final[frozenset[type[ParentMessage]]] = frozenset(
+    {Heads, Acknowledge, Refuse, Verified, Ticket, BatchFrame, MailFrame, MailStored, *SNAPSHOTS, Heartbeat, Finish}
+)
 CHILD_TAKES: Final[dict[ChildState, frozenset[type[ParentMessage]]]] = {
     ChildState.NEW: frozenset(),
     ChildState.GREETED: frozenset({Welcome, Heartbeat, Finish}),
     ChildState.WELCOMED: frozenset({Heads, Heartbeat, Finish}),
     ChildState.LOCATING: frozenset({Heartbeat, Finish}),
-    ChildState.STREAMING: frozenset(
-        {Heads, Acknowledge, Refuse, Ticket, BatchFrame, MailFrame, MailStored, Heartbeat, Finish}
-    ),
+    ChildState.STREAMING: _CHILD_STREAMS,
     ChildState.FINISHING: frozenset(
-        {Welcome, Heads, Acknowledge, Refuse, Ticket, BatchFrame, MailFrame, MailStored, Heartbeat, Finish}
+        {
+            Welcome,
+            Heads,
+            Acknowledge,
+            Refuse,
+            Verified,
+            Ticket,
+            BatchFrame,
+            MailFrame,
+            MailStored,
+            *SNAPSHOTS,
+            Heartbeat,
+            Finish,
+        }
     ),
     ChildState.CLOSED: frozenset(),
 }
@@ -68,7 +95,20 @@ PARENT_TAKES: Final[dict[ParentState, frozenset[type[ChildMessage]]]] = {
     ParentState.GREETED: frozenset({Heads, Heartbeat, Finish}),
     ParentState.LOOKING_UP: frozenset({Heartbeat, Finish}),
     ParentState.STREAMING: frozenset(
-        {Heads, BatchFrame, Drained, TicketStored, Want, Taken, MailFrame, MailStored, Heartbeat, Finish}
+        {
+            Heads,
+            BatchFrame,
+            States,
+            Drained,
+            TicketStored,
+            Want,
+            Taken,
+            MailFrame,
+            MailStored,
+            *SNAPSHOTS,
+            Heartbeat,
+            Finish,
+        }
     ),
     ParentState.CLOSED: frozenset(),
 }

@@ -9,9 +9,10 @@ from typing import Final
 import apsw
 import rich_click as click
 
+from node import changelog
 from node.chain import Commit, Head, check_chain
 from node.errors import CommitRefused, StoreDamaged
-from node.ids import GENESIS_HASH, OriginId, Seq, id_text
+from node.ids import OriginId, Seq, id_text
 from node.proof import Proof, prove
 from node.reference import Reference
 from node.store import Store
@@ -127,6 +128,7 @@ _ANCHORS: Final = {
     "receipt": N_("receipt of the parent"),
     "signature": N_("signature of the holder"),
     "witness": N_("witness file"),
+    "snapshot": N_("snapshot, signed by the holder"),
 }
 ANCHORS_SHOWN: Final = 10
 
@@ -230,7 +232,7 @@ def _entry(commit: Commit) -> dict[str, object]:
 def verify_chain(store: Store, origin: OriginId, progress: ReportProgress) -> Head:
     """Compute every hash of a log anew; returns its head. Raises ``StoreDamaged`` where the chain breaks."""
     stored = store.head(origin)
-    head = Head(origin, Seq(0), GENESIS_HASH)
+    head = changelog.floor_of(store.connection, origin)
     try:
         while commits := store.read_commits(origin, head.seq):
             head = check_chain(head, commits)

@@ -40,6 +40,8 @@ COMMANDS: Final = (
             "log": "log:log",
             "courier": "courier:courier",
             "quarantine": "quarantine:quarantine",
+            "verify": "verify:verify",
+            "prune": "prune:prune",
             "encrypt": "encrypt:encrypt",
         },
     ),

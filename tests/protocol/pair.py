@@ -12,39 +12,59 @@ from dataclasses import dataclass
 
 from node import limits
 from node.chain import Head
-from node.ids import GENESIS_HASH, Hash, OriginId, Seq
+from node.ids import GENESIS_HASH, Hash, NodeId, OriginId, Seq
 from node.protocol.actions import (
     Alarm,
     Apply,
+    Attest,
     ChildAction,
     Close,
     ConfirmTicket,
     ForgetLetter,
     Halt,
     Heal,
+    InstallSnapshot,
     KeepAcknowledged,
     KeepTicket,
+    KeepVerified,
     Load,
+    LoadChunk,
     LoadDown,
     LoadLetter,
+    LoadSnapshot,
     Locate,
     LookUp,
     MintTicket,
     Offer,
+    OpenSnapshot,
     ParentAction,
     Release,
     Send,
+    SnapshotAction,
+    StoreChunk,
     Switch,
     TakeDown,
     TakeLetter,
+    Verify,
 )
 from node.protocol.child import ChildSession
-from node.protocol.messages import BatchHeader, ChildMessage, Letter, Message, ParentMessage, Refuse, TicketVerdict
+from node.protocol.messages import (
+    BatchHeader,
+    ChildMessage,
+    Letter,
+    Message,
+    Outcome,
+    ParentMessage,
+    Refuse,
+    SnapshotOffer,
+    StateStatement,
+    TicketVerdict,
+)
 from node.protocol.parent import LookedUp, Offered, ParentSession
 from node.protocol.transitions import ChildState
 from tests.protocol.words import header, hello, letter, link, refuse, welcome
 
-CHILD_NAME = "c1"
+CHILD_NAME = NodeId("c1")
 
 
 class Log:
@@ -53,6 +73,8 @@ class Log:
     def __init__(self) -> None:
         self._words: dict[OriginId, list[str]] = {}
         self._hashes: dict[OriginId, list[Hash]] = {}
+        self.floors: dict[OriginId, int] = {}
+        """Up to here the words are known as a state, not as commits."""
 
     def append(self, which: OriginId, words: Iterable[str] = ()) -> None:
         hashes = self._hashes.setdefault(which, [GENESIS_HASH])
@@ -76,7 +98,11 @@ class Log:
 
     def hash_at(self, which: OriginId, seq: int) -> Hash | None:
         hashes = self._hashes.get(which, [GENESIS_HASH])
-        return hashes[seq] if seq < len(hashes) else None
+        return hashes[seq] if seq == 0 or self.floors.get(which, 0) <= seq < len(hashes) else None
+
+    def commits(self, which: OriginId, after: int, count: int) -> list[str]:
+        """Those that follow a commit, if the log still has them."""
+        return [] if after < self.floors.get(which, 0) else self.words(which, after, count)
 
     def words(self, which: OriginId, after: int = 0, count: int | None = None) -> list[str]:
         words = self._words.get(which, [])
@@ -103,6 +129,24 @@ class Child:
         self.spool: dict[OriginId, tuple[int, list[str]]] = {}
         self.letters: list[Letter] = []
         self.got: list[Letter] = []
+        self.chunks: dict[Head, list[bytes]] = {}
+        self.rotten: set[OriginId] = set()
+        self.verified: dict[OriginId, Outcome] = {}
+
+    def states(self) -> list[StateStatement]:
+        """A chain of words has its own hash for a digest, unless the rows have rotted."""
+        return [
+            StateStatement(
+                head, Hash(b"r" * 32) if head.origin in self.rotten else head.hash, head.seq, 0, CHILD_NAME, b"s"
+            )
+            for head in map(self.log.head, self.log.origins)
+            if head.seq
+        ]
+
+    def hear(self, head: Head, outcome: Outcome) -> None:
+        self.verified[head.origin] = outcome
+        if outcome == "differs":
+            self.rotten.discard(head.origin)  # its own log says how they were
 
     def heads(self) -> tuple[list[Head], list[Head]]:
         every = [self.log.head(which) for which in self.log.origins]
@@ -124,6 +168,23 @@ class Parent:
         self.alarms: list[str] = []
         self.letters: list[Letter] = []
         self.got: list[Letter] = []
+        self.rotten: set[OriginId] = set()
+        self.chunks: dict[Head, list[bytes]] = {}
+        self.busy = False
+
+    def compare(self, statement: StateStatement) -> Outcome:
+        """A row that is not what the log says is put right."""
+        head, which = statement.head, statement.head.origin
+        if self.log.head(which) != head:
+            return "elsewhere"
+        if self.quarantines.intersection(self.log.words(which)):
+            return "held_back"
+        if statement.digest != head.hash:
+            return "differs"
+        if which not in self.rotten:
+            return "equal"
+        self.rotten.discard(which)
+        return "repaired"
 
     def verdict(self, presented: bytes) -> TicketVerdict:
         if not self.tickets:
@@ -140,6 +201,34 @@ class Entry:
     side: str
     taken: Message | None = None
     action: ChildAction | ParentAction | None = None
+
+
+def _offer_of(log: Log, after: Head) -> SnapshotOffer | None:
+    """At the floor: two words in a chunk."""
+    which = after.origin
+    floor = log.floors.get(which, 0)
+    value = log.hash_at(which, floor)
+    if floor <= after.seq or value is None:
+        return None
+    head = Head(which, Seq(floor), value)
+    return SnapshotOffer(StateStatement(head, value, floor, 0, CHILD_NAME, b"s"), (floor + 1) // 2, value, 1)
+
+
+def _chunk_of(log: Log, head: Head, chunk: int) -> bytes:
+    return "\n".join(log.words(head.origin, 0, head.seq)[2 * chunk : 2 * chunk + 2]).encode()
+
+
+def _install(log: Log, offer: SnapshotOffer, chunks: list[bytes]) -> bool:
+    """Whether the words are those that lead to the commit."""
+    which, words = offer.head.origin, "\n".join(chunk.decode() for chunk in chunks).split("\n")
+    value = GENESIS_HASH
+    for word in words:
+        value = link(value, word)
+    if value != offer.head.hash:
+        return False
+    log.replace(which, words)
+    log.floors[which] = offer.head.seq
+    return True
 
 
 class Pair:
@@ -334,8 +423,14 @@ class Pair:
                     queue.extend(session.letter_taken(action.letter, self.now_ms))
                 case ForgetLetter():
                     assert self.child.letters.pop(0).id == action.letter_id
+                case LoadSnapshot() | LoadChunk() | OpenSnapshot() | StoreChunk() | InstallSnapshot():
+                    queue.extend(self._child_snapshot(session, action))
                 case KeepTicket():
                     self.child.ticket = action.ticket
+                case Attest():
+                    queue.extend(session.attested(self.child.states(), self.now_ms))
+                case KeepVerified():
+                    self.child.hear(action.head, action.outcome)
                 case Halt():
                     self.child.halted[action.origin] = action.code
                 case Release():
@@ -350,7 +445,7 @@ class Pair:
 
     def _batch(self, log: Log, previous: Head) -> tuple[BatchHeader | None, bytes]:
         which = previous.origin
-        words = log.words(which, previous.seq, min(self.batch_commits, limits.BATCH_COMMITS_MAX))
+        words = log.commits(which, previous.seq, min(self.batch_commits, limits.BATCH_COMMITS_MAX))
         value = log.hash_at(which, previous.seq + len(words))
         if not words or value is None:
             return None, b""
@@ -428,6 +523,11 @@ class Pair:
                     queue.extend(session.offered(action.have, self._offer(action), self.now_ms))
                 case LoadDown():
                     queue.extend(session.loaded(*self._batch(self.parent.log, action.previous), self.now_ms))
+                case LoadSnapshot() | LoadChunk() | OpenSnapshot() | StoreChunk() | InstallSnapshot():
+                    queue.extend(self._parent_snapshot(session, action))
+                case Verify():
+                    outcome = self.parent.compare(action.statement)
+                    queue.extend(session.verified(action.statement.head, outcome, self.now_ms))
                 case MintTicket():
                     queue.extend(session.minted(self._mint(), self.now_ms))
                 case LoadLetter():
@@ -454,6 +554,45 @@ class Pair:
             if head.seq <= ours.seq and self.parent.log.hash_at(which, head.seq) == head.hash:
                 return Offered(ours, head)
         return Offered(ours, action.have)
+
+    # --- snapshots ----------------------------------------------------------------------------------------------------
+
+    def _child_snapshot(self, session: ChildSession, action: SnapshotAction) -> list[ChildAction]:
+        log, spool = self.child.log, self.child.chunks
+        match action:
+            case LoadSnapshot():
+                return session.snapshot_loaded(_offer_of(log, action.after), self.now_ms)
+            case LoadChunk():
+                return session.chunk_loaded(_chunk_of(log, action.head, action.chunk), self.now_ms)
+            case OpenSnapshot():
+                return session.snapshot_opened(len(spool.setdefault(action.offer.head, [])), self.now_ms)
+            case StoreChunk():
+                spool[action.head].append(action.payload)
+                return session.chunk_stored(action.chunk, self.now_ms)
+            case InstallSnapshot():
+                if _install(log, action.offer, spool.pop(action.offer.head)):
+                    return session.snapshot_installed(self.now_ms)
+                return session.snapshot_refused("snapshot_false", "")
+
+    def _parent_snapshot(self, session: ParentSession, action: SnapshotAction) -> list[ParentAction]:
+        log, spool = self.parent.log, self.parent.chunks
+        match action:
+            case LoadSnapshot():
+                return session.snapshot_loaded(_offer_of(log, action.after), self.now_ms)
+            case LoadChunk():
+                return session.chunk_loaded(_chunk_of(log, action.head, action.chunk), self.now_ms)
+            case OpenSnapshot():
+                if self.parent.busy:
+                    return session.snapshot_put_off(limits.SNAPSHOT_WAIT_MS, self.now_ms)
+                return session.snapshot_opened(len(spool.setdefault(action.offer.head, [])), self.now_ms)
+            case StoreChunk():
+                spool[action.head].append(action.payload)
+                return session.chunk_stored(action.chunk, self.now_ms)
+            case InstallSnapshot():
+                if _install(log, action.offer, spool.pop(action.offer.head)):
+                    self.parent.via.setdefault(action.offer.head.origin, CHILD_NAME)
+                    return session.snapshot_installed(self.now_ms)
+                return session.snapshot_refused("snapshot_false", "", self.now_ms)
 
     # --- letters --------------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,10 @@ branch x); a head is shown the same way, ``a:4x``; ``a:5!`` is one that was made
     apply [n]             the parent stores and answers what waits, at most n batches
     settle                deliver and apply until nothing moves
     tick 1000             time passes, then both sides look at their deadlines
+    prune child a 3 | prune parent a 3   the log of a begins behind the third commit; a snapshot stands there
+    parent busy | parent free   it takes no snapshot, or does again
+    lose parent a         the parent has nothing of a any more
+    rot child a | rot parent a   a row of a is not what it was written as
     drop up | drop down   the next message in that direction is lost; `double down` makes it arrive twice
     stop code             the child ends the session
     cut                   the link breaks
@@ -42,27 +46,35 @@ from node.ids import Hash, OriginId
 from node.protocol.actions import (
     Alarm,
     Apply,
+    Attest,
     ChildAction,
     Close,
     ConfirmTicket,
     ForgetLetter,
     Halt,
     Heal,
+    InstallSnapshot,
     KeepAcknowledged,
     KeepTicket,
+    KeepVerified,
     Load,
+    LoadChunk,
     LoadDown,
     LoadLetter,
+    LoadSnapshot,
     Locate,
     LookUp,
     MintTicket,
     Offer,
+    OpenSnapshot,
     ParentAction,
     Release,
     Send,
+    StoreChunk,
     Switch,
     TakeDown,
     TakeLetter,
+    Verify,
 )
 from node.protocol.messages import (
     Acknowledge,
@@ -77,9 +89,17 @@ from node.protocol.messages import (
     MailStored,
     Message,
     Refuse,
+    SnapshotChunk,
+    SnapshotLater,
+    SnapshotOffer,
+    SnapshotStored,
+    SnapshotTaken,
+    SnapshotWant,
+    States,
     Taken,
     Ticket,
     TicketStored,
+    Verified,
     Want,
     Welcome,
 )
@@ -141,6 +161,8 @@ class Scenario:
                 del parent.objections[origin(words[0])]
             case "tickets":
                 parent.tickets = [word.encode() for word in words]
+            case "busy" | "free":
+                parent.busy = what == "busy"
             case "quarantines":
                 parent.quarantines.update(words)
             case "above":
@@ -189,6 +211,17 @@ class Scenario:
 
     def do_tick(self, by_ms: str) -> None:
         self.pair.tick(int(by_ms))
+
+    def do_prune(self, side: str, name: str, seq: str) -> None:
+        (self.pair.child if side == "child" else self.pair.parent).log.floors[origin(name)] = int(seq)
+
+    def do_lose(self, side: str, name: str) -> None:
+        log = (self.pair.child if side == "child" else self.pair.parent).log
+        log.replace(origin(name), [])
+        log.floors.pop(origin(name), None)
+
+    def do_rot(self, side: str, name: str) -> None:
+        (self.pair.child if side == "child" else self.pair.parent).rotten.add(origin(name))
 
     def do_drop(self, direction: str) -> None:
         queue = self.pair.up if direction == "up" else self.pair.down
@@ -275,6 +308,22 @@ class Scenario:
                 return f"may it have what follows {self._heads((action.have, *action.older))}?"
             case LoadDown():
                 return f"loads for the child behind {self._head(action.previous)}"
+            case LoadSnapshot():
+                return f"looks for a snapshot behind {self._head(action.after)}"
+            case LoadChunk():
+                return f"loads chunk {action.chunk} of {self._head(action.head)}"
+            case OpenSnapshot():
+                return f"opens a snapshot at {self._head(action.offer.head)}"
+            case StoreChunk():
+                return f"stores chunk {action.chunk} of {self._head(action.head)}"
+            case InstallSnapshot():
+                return f"installs the snapshot at {self._head(action.offer.head)}"
+            case Attest():
+                return "says how its rows stand"
+            case KeepVerified():
+                return f"hears of {self._head(action.head)}: {action.outcome}"
+            case Verify():
+                return f"compares {self._head(action.statement.head)}"
             case KeepTicket():
                 return f"keeps ticket {action.ticket.decode()}"
             case Halt():
@@ -293,7 +342,7 @@ class Scenario:
     def _batch(self, header: BatchHeader) -> str:
         return f"{self._head(header.previous)} to {self._head(header.head)}"
 
-    def _message(self, message: Message) -> str:
+    def _message(self, message: Message) -> str:  # noqa: C901  one line for each kind
         match message:
             case Hello():
                 return f"Hello schema {message.schema_version}, ticket {message.ticket.decode() or '-'}"
@@ -313,6 +362,22 @@ class Scenario:
             case Refuse():
                 batch = "" if message.batch is None else f" {message.batch}"
                 return f"Refuse{batch}: {letter(message.origin)} {message.code}"
+            case SnapshotOffer():
+                return f"SnapshotOffer {self._head(message.head)}, {message.chunks} chunks"
+            case SnapshotWant():
+                return f"SnapshotWant {self._head(message.head)} from chunk {message.chunk}"
+            case SnapshotLater():
+                return f"SnapshotLater {self._head(message.head)}: in {message.wait_ms} ms"
+            case SnapshotChunk():
+                return f"SnapshotChunk {letter(message.origin)} {message.chunk}"
+            case SnapshotStored():
+                return f"SnapshotStored {letter(message.origin)} {message.chunk}"
+            case SnapshotTaken():
+                return f"SnapshotTaken {self._head(message.head)}"
+            case States():
+                return f"States {self._heads(tuple(state.head for state in message.states))}"
+            case Verified():
+                return f"Verified {self._head(message.head)}: {message.outcome}"
             case Want():
                 return f"Want behind {self._heads((message.have, *message.older))}"
             case MailFrame():

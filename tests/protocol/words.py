@@ -24,8 +24,11 @@ from node.protocol.messages import (
     Letter,
     ParentMessage,
     Refuse,
+    States,
+    StateStatement,
     Ticket,
     TicketStored,
+    Verified,
     Want,
     Welcome,
 )
@@ -128,10 +131,13 @@ def letter_to(which: OriginId, body: bytes = b"body", *, number: int = 1) -> Let
 
 A1 = head("a", 1)
 (LETTER_FRAME,) = cut_letter(letter_to(origin("a")))
+STATEMENT = StateStatement(A1, Hash(b"d" * 32), 1, 0, NodeId("c1"), b"s")
+
 CHILD_SAYS: tuple[ChildMessage, ...] = (
     hello(),
     heads(own=(A1,)),
     batch(1, zero(origin("a")), A1),
+    States((STATEMENT,)),
     Drained(),
     TicketStored(ticket=b"t"),
     Heartbeat(),
@@ -146,6 +152,7 @@ PARENT_SAYS: tuple[ParentMessage, ...] = (
     heads(relayed=(zero(origin("a")),)),
     acknowledge(1, A1),
     refuse(origin("a")),
+    Verified(A1, "equal"),
     Ticket(ticket=b"t"),
     Heartbeat(),
     LETTER_FRAME,

@@ -240,7 +240,8 @@ def test_a_copy_that_still_differs_afterwards_is_told(world: Exchange) -> None:
     world.rot(world.d, other, "rot too")
     world.ask(world.d)
     world.climb()
-    assert world.seqs(world.d) == [] and world.codes(world.d)[-1] == "digest_differs"
+    assert world.seqs(world.d) == [] and world.codes(world.d)[-2:] == ["digest_differs", "rot_repaired"]
+    assert world.equal()
 
 
 def test_a_copy_is_mended_that_differs_though_nothing_is_held_back(world: Exchange) -> None:

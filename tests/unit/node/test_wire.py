@@ -27,14 +27,20 @@ from node.protocol.messages import (
     Heartbeat,
     ParentMessage,
     Refuse,
+    States,
+    StateStatement,
+    Taken,
     Ticket,
     TicketStored,
+    Verified,
+    Want,
 )
 from node.wire import decode_request, decode_response, encode_request, encode_response
 from tests.protocol.words import (
     A1,
     CHILD_SAYS,
     PARENT_SAYS,
+    STATEMENT,
     acknowledge,
     batch,
     heads,
@@ -67,6 +73,12 @@ HEADER = st.builds(
     origin=ORIGIN, previous_seq=SEQ, previous_hash=HASH, seq=SEQ, hash=HASH, commits=U32, raw_bytes=U32, wire_bytes=U32,
     signer=TEXT.map(NodeId), signature=st.binary(max_size=512),
 )  # fmt: skip
+STATEMENT_OF = st.builds(
+    StateStatement,
+    head=HEAD, digest=HASH, rows=SEQ, stated_at_ms=st.integers(-(1 << 63), (1 << 63) - 1), signer=NODE_ID,
+    signature=st.binary(max_size=512),
+)  # fmt: skip
+OUTCOME = st.sampled_from(["equal", "repaired", "differs", "held_back", "elsewhere", "refused"])
 REQUESTS: st.SearchStrategy[ChildMessage] = st.one_of(
     st.builds(
         hello,
@@ -76,6 +88,9 @@ REQUESTS: st.SearchStrategy[ChildMessage] = st.one_of(
     ),
     HEADS,
     st.builds(BatchFrame, batch=NUMBER, header=st.none() | HEADER, payload=st.binary(max_size=100), last=st.booleans()),
+    st.builds(States, st.lists(STATEMENT_OF, max_size=3).map(tuple)),
+    st.builds(Want, have=HEAD, older=st.lists(HEAD, max_size=3).map(tuple)),
+    st.builds(Taken, batch=NUMBER, head=HEAD),
     st.builds(Drained),
     st.builds(TicketStored, ticket=TICKET),
     st.builds(Heartbeat),
@@ -91,6 +106,7 @@ RESPONSES: st.SearchStrategy[ParentMessage] = st.one_of(
     HEADS,
     st.builds(Acknowledge, batch=NUMBER, head=HEAD, applied=COUNT, quarantined=COUNT),
     st.builds(Refuse, origin=ORIGIN, code=st.sampled_from(sorted(CODES)), detail=TEXT, batch=st.none() | NUMBER),
+    st.builds(Verified, head=HEAD, outcome=OUTCOME),
     st.builds(Ticket, ticket=TICKET),
     st.builds(Heartbeat),
     FINISH,
@@ -119,6 +135,13 @@ def test_unknown_fields_of_a_parent_are_ignored(message: ParentMessage) -> None:
 
 def test_heads_at_their_limit_fit_one_frame() -> None:
     message = heads(own=(Head(origin("a"), Seq((1 << 63) - 1), Hash(b"h" * 32)),) * limits.HEADS_PER_FRAME_MAX)
+    assert decode_request(encode_request(message)) == message
+
+
+def test_statements_at_their_limit_fit_one_frame() -> None:
+    head = Head(origin("a"), Seq((1 << 63) - 1), Hash(b"h" * 32))
+    largest = StateStatement(head, Hash(b"d" * 32), (1 << 63) - 1, -(1 << 63), NodeId("ợ" * 200), b"s" * 512)
+    message = States((largest,) * limits.STATES_PER_FRAME_MAX)
     assert decode_request(encode_request(message)) == message
 
 
@@ -177,6 +200,11 @@ BAD_REQUESTS: list[tuple[str, Callable[[sync_pb2.SyncRequest], object], ChildMes
     ("batch: a long signer", lambda f: setattr(f.batch.header, "signer", LONG), BATCH, "oversized"),
     ("batch: a long signature", lambda f: setattr(f.batch.header, "signature", b"s" * 513), BATCH, "oversized"),
     ("batch: a frame over the limit", lambda f: setattr(f.batch, "payload", bytes(limits.FRAME_BYTES_MAX)), BATCH, "oversized"),
+    ("states: too many", lambda f: [f.states.states.add() for _ in range(limits.STATES_PER_FRAME_MAX)], States((STATEMENT,)), "oversized"),
+    ("states: a short digest", lambda f: setattr(f.states.states[0], "digest", b"d"), States((STATEMENT,)), "malformed"),
+    ("states: rows that no store can hold", lambda f: setattr(f.states.states[0], "rows", 1 << 63), States((STATEMENT,)), "malformed"),
+    ("states: no signer", lambda f: f.states.states[0].ClearField("signer"), States((STATEMENT,)), "malformed"),
+    ("states: a long signature", lambda f: setattr(f.states.states[0], "signature", b"s" * 513), States((STATEMENT,)), "oversized"),
     ("ticket stored: a long ticket", lambda f: setattr(f.ticket_stored, "ticket", b"t" * 65), TicketStored(b"t"), "oversized"),
     ("finish: a long code", lambda f: setattr(f.finish, "code", LONG), Finish("done", ""), "oversized"),
     ("finish: a long detail", lambda f: setattr(f.finish, "detail", LONG), Finish("done", ""), "oversized"),
@@ -196,6 +224,8 @@ BAD_RESPONSES: list[tuple[str, Callable[[sync_pb2.SyncResponse], object], Parent
     ("refuse: no origin", lambda f: f.refuse.ClearField("origin"), refuse(origin("a")), "malformed"),
     ("refuse: a long code", lambda f: setattr(f.refuse, "code", LONG), refuse(origin("a")), "oversized"),
     ("refuse: a long detail", lambda f: setattr(f.refuse, "detail", LONG), refuse(origin("a")), "oversized"),
+    ("verified: no outcome", lambda f: f.verified.ClearField("outcome"), Verified(A1, "equal"), "malformed"),
+    ("verified: an outcome of tomorrow", lambda f: setattr(f.verified, "outcome", 99), Verified(A1, "equal"), "malformed"),
     ("ticket: too long", lambda f: setattr(f.ticket, "ticket", b"t" * 65), Ticket(b"t"), "oversized"),
     ("finish: a long detail", lambda f: setattr(f.finish, "detail", LONG), Finish("done", ""), "oversized"),
     ("nothing at all", lambda f: f.Clear(), Heartbeat(), "malformed"),

@@ -58,6 +58,12 @@ class RowsContent(_message.Message):
     rows: _containers.RepeatedCompositeFieldContainer[Row]
     def __init__(self, asker_origin: _Optional[bytes] = ..., request: _Optional[bytes] = ..., origin_digest: _Optional[bytes] = ..., rows: _Optional[_Iterable[_Union[Row, _Mapping]]] = ...) -> None: ...
 
+class RowsChunk(_message.Message):
+    __slots__ = ("rows",)
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    rows: _containers.RepeatedCompositeFieldContainer[Row]
+    def __init__(self, rows: _Optional[_Iterable[_Union[Row, _Mapping]]] = ...) -> None: ...
+
 class Row(_message.Message):
     __slots__ = ("table", "id", "values")
     TABLE_FIELD_NUMBER: _ClassVar[int]

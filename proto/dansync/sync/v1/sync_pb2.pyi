@@ -14,14 +14,31 @@ class TicketVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TICKET_VERDICT_CURRENT: _ClassVar[TicketVerdict]
     TICKET_VERDICT_PREVIOUS: _ClassVar[TicketVerdict]
     TICKET_VERDICT_STALE: _ClassVar[TicketVerdict]
+
+class VerifyOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    VERIFY_OUTCOME_UNSPECIFIED: _ClassVar[VerifyOutcome]
+    VERIFY_OUTCOME_EQUAL: _ClassVar[VerifyOutcome]
+    VERIFY_OUTCOME_REPAIRED: _ClassVar[VerifyOutcome]
+    VERIFY_OUTCOME_DIFFERS: _ClassVar[VerifyOutcome]
+    VERIFY_OUTCOME_HELD_BACK: _ClassVar[VerifyOutcome]
+    VERIFY_OUTCOME_ELSEWHERE: _ClassVar[VerifyOutcome]
+    VERIFY_OUTCOME_REFUSED: _ClassVar[VerifyOutcome]
 TICKET_VERDICT_UNSPECIFIED: TicketVerdict
 TICKET_VERDICT_NONE_YET: TicketVerdict
 TICKET_VERDICT_CURRENT: TicketVerdict
 TICKET_VERDICT_PREVIOUS: TicketVerdict
 TICKET_VERDICT_STALE: TicketVerdict
+VERIFY_OUTCOME_UNSPECIFIED: VerifyOutcome
+VERIFY_OUTCOME_EQUAL: VerifyOutcome
+VERIFY_OUTCOME_REPAIRED: VerifyOutcome
+VERIFY_OUTCOME_DIFFERS: VerifyOutcome
+VERIFY_OUTCOME_HELD_BACK: VerifyOutcome
+VERIFY_OUTCOME_ELSEWHERE: VerifyOutcome
+VERIFY_OUTCOME_REFUSED: VerifyOutcome
 
 class SyncRequest(_message.Message):
-    __slots__ = ("hello", "heads", "batch", "drained", "heartbeat", "finish", "ticket_stored", "want", "taken", "mail", "mail_stored")
+    __slots__ = ("hello", "heads", "batch", "drained", "heartbeat", "finish", "ticket_stored", "want", "taken", "mail", "mail_stored", "states", "snapshot")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     HEADS_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +50,8 @@ class SyncRequest(_message.Message):
     TAKEN_FIELD_NUMBER: _ClassVar[int]
     MAIL_FIELD_NUMBER: _ClassVar[int]
     MAIL_STORED_FIELD_NUMBER: _ClassVar[int]
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     heads: Heads
     batch: BatchFrame
@@ -44,10 +63,12 @@ class SyncRequest(_message.Message):
     taken: Taken
     mail: MailFrame
     mail_stored: MailStored
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., heads: _Optional[_Union[Heads, _Mapping]] = ..., batch: _Optional[_Union[BatchFrame, _Mapping]] = ..., drained: _Optional[_Union[Drained, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., ticket_stored: _Optional[_Union[TicketStored, _Mapping]] = ..., want: _Optional[_Union[Want, _Mapping]] = ..., taken: _Optional[_Union[Taken, _Mapping]] = ..., mail: _Optional[_Union[MailFrame, _Mapping]] = ..., mail_stored: _Optional[_Union[MailStored, _Mapping]] = ...) -> None: ...
+    states: States
+    snapshot: Snapshot
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., heads: _Optional[_Union[Heads, _Mapping]] = ..., batch: _Optional[_Union[BatchFrame, _Mapping]] = ..., drained: _Optional[_Union[Drained, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., ticket_stored: _Optional[_Union[TicketStored, _Mapping]] = ..., want: _Optional[_Union[Want, _Mapping]] = ..., taken: _Optional[_Union[Taken, _Mapping]] = ..., mail: _Optional[_Union[MailFrame, _Mapping]] = ..., mail_stored: _Optional[_Union[MailStored, _Mapping]] = ..., states: _Optional[_Union[States, _Mapping]] = ..., snapshot: _Optional[_Union[Snapshot, _Mapping]] = ...) -> None: ...
 
 class SyncResponse(_message.Message):
-    __slots__ = ("welcome", "heads", "acknowledge", "refuse", "ticket", "heartbeat", "finish", "batch", "mail", "mail_stored")
+    __slots__ = ("welcome", "heads", "acknowledge", "refuse", "ticket", "heartbeat", "finish", "batch", "mail", "mail_stored", "verified", "snapshot")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     HEADS_FIELD_NUMBER: _ClassVar[int]
     ACKNOWLEDGE_FIELD_NUMBER: _ClassVar[int]
@@ -58,6 +79,8 @@ class SyncResponse(_message.Message):
     BATCH_FIELD_NUMBER: _ClassVar[int]
     MAIL_FIELD_NUMBER: _ClassVar[int]
     MAIL_STORED_FIELD_NUMBER: _ClassVar[int]
+    VERIFIED_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     heads: Heads
     acknowledge: Acknowledge
@@ -68,7 +91,9 @@ class SyncResponse(_message.Message):
     batch: BatchFrame
     mail: MailFrame
     mail_stored: MailStored
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., heads: _Optional[_Union[Heads, _Mapping]] = ..., acknowledge: _Optional[_Union[Acknowledge, _Mapping]] = ..., refuse: _Optional[_Union[Refuse, _Mapping]] = ..., ticket: _Optional[_Union[Ticket, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., batch: _Optional[_Union[BatchFrame, _Mapping]] = ..., mail: _Optional[_Union[MailFrame, _Mapping]] = ..., mail_stored: _Optional[_Union[MailStored, _Mapping]] = ...) -> None: ...
+    verified: Verified
+    snapshot: Snapshot
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., heads: _Optional[_Union[Heads, _Mapping]] = ..., acknowledge: _Optional[_Union[Acknowledge, _Mapping]] = ..., refuse: _Optional[_Union[Refuse, _Mapping]] = ..., ticket: _Optional[_Union[Ticket, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., batch: _Optional[_Union[BatchFrame, _Mapping]] = ..., mail: _Optional[_Union[MailFrame, _Mapping]] = ..., mail_stored: _Optional[_Union[MailStored, _Mapping]] = ..., verified: _Optional[_Union[Verified, _Mapping]] = ..., snapshot: _Optional[_Union[Snapshot, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("protocol_version_min", "protocol_version_max", "schema_version", "node_id", "incarnation", "reference_hash", "ticket", "unit", "release")
@@ -235,6 +260,104 @@ class Refuse(_message.Message):
     detail: str
     batch: int
     def __init__(self, origin: _Optional[bytes] = ..., code: _Optional[str] = ..., detail: _Optional[str] = ..., batch: _Optional[int] = ...) -> None: ...
+
+class State(_message.Message):
+    __slots__ = ("head", "digest", "rows", "stated_at_ms", "signer", "signature")
+    HEAD_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    STATED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    SIGNER_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    head: Head
+    digest: bytes
+    rows: int
+    stated_at_ms: int
+    signer: str
+    signature: bytes
+    def __init__(self, head: _Optional[_Union[Head, _Mapping]] = ..., digest: _Optional[bytes] = ..., rows: _Optional[int] = ..., stated_at_ms: _Optional[int] = ..., signer: _Optional[str] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class States(_message.Message):
+    __slots__ = ("states",)
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    states: _containers.RepeatedCompositeFieldContainer[State]
+    def __init__(self, states: _Optional[_Iterable[_Union[State, _Mapping]]] = ...) -> None: ...
+
+class Verified(_message.Message):
+    __slots__ = ("head", "outcome")
+    HEAD_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    head: Head
+    outcome: VerifyOutcome
+    def __init__(self, head: _Optional[_Union[Head, _Mapping]] = ..., outcome: _Optional[_Union[VerifyOutcome, str]] = ...) -> None: ...
+
+class Snapshot(_message.Message):
+    __slots__ = ("offer", "want", "later", "chunk", "stored", "taken")
+    OFFER_FIELD_NUMBER: _ClassVar[int]
+    WANT_FIELD_NUMBER: _ClassVar[int]
+    LATER_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    STORED_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_FIELD_NUMBER: _ClassVar[int]
+    offer: SnapshotOffer
+    want: SnapshotWant
+    later: SnapshotLater
+    chunk: SnapshotChunk
+    stored: SnapshotStored
+    taken: SnapshotTaken
+    def __init__(self, offer: _Optional[_Union[SnapshotOffer, _Mapping]] = ..., want: _Optional[_Union[SnapshotWant, _Mapping]] = ..., later: _Optional[_Union[SnapshotLater, _Mapping]] = ..., chunk: _Optional[_Union[SnapshotChunk, _Mapping]] = ..., stored: _Optional[_Union[SnapshotStored, _Mapping]] = ..., taken: _Optional[_Union[SnapshotTaken, _Mapping]] = ...) -> None: ...
+
+class SnapshotOffer(_message.Message):
+    __slots__ = ("state", "chunks", "root", "schema_version")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    CHUNKS_FIELD_NUMBER: _ClassVar[int]
+    ROOT_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_VERSION_FIELD_NUMBER: _ClassVar[int]
+    state: State
+    chunks: int
+    root: bytes
+    schema_version: int
+    def __init__(self, state: _Optional[_Union[State, _Mapping]] = ..., chunks: _Optional[int] = ..., root: _Optional[bytes] = ..., schema_version: _Optional[int] = ...) -> None: ...
+
+class SnapshotWant(_message.Message):
+    __slots__ = ("head", "chunk")
+    HEAD_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    head: Head
+    chunk: int
+    def __init__(self, head: _Optional[_Union[Head, _Mapping]] = ..., chunk: _Optional[int] = ...) -> None: ...
+
+class SnapshotLater(_message.Message):
+    __slots__ = ("head", "wait_ms")
+    HEAD_FIELD_NUMBER: _ClassVar[int]
+    WAIT_MS_FIELD_NUMBER: _ClassVar[int]
+    head: Head
+    wait_ms: int
+    def __init__(self, head: _Optional[_Union[Head, _Mapping]] = ..., wait_ms: _Optional[int] = ...) -> None: ...
+
+class SnapshotChunk(_message.Message):
+    __slots__ = ("origin", "chunk", "payload")
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    origin: bytes
+    chunk: int
+    payload: bytes
+    def __init__(self, origin: _Optional[bytes] = ..., chunk: _Optional[int] = ..., payload: _Optional[bytes] = ...) -> None: ...
+
+class SnapshotStored(_message.Message):
+    __slots__ = ("origin", "chunk")
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    origin: bytes
+    chunk: int
+    def __init__(self, origin: _Optional[bytes] = ..., chunk: _Optional[int] = ...) -> None: ...
+
+class SnapshotTaken(_message.Message):
+    __slots__ = ("head",)
+    HEAD_FIELD_NUMBER: _ClassVar[int]
+    head: Head
+    def __init__(self, head: _Optional[_Union[Head, _Mapping]] = ...) -> None: ...
 
 class Drained(_message.Message):
     __slots__ = ()

@@ -1,0 +1,174 @@
+"""Giving and taking snapshots in a session: what can be offered, whether an offer is the holder's word, and putting it
+in place of what is here.
+
+Nothing that is here is thrown away: commits that only this store has go to the holder as letters first, and those that
+both have stay in the log, below the floor.
+"""
+
+from __future__ import annotations
+
+import apsw
+
+from node import changelog, quarantine, snapshots
+from node.chain import Head
+from node.errors import DansyncError, FrameRefused
+from node.healing import Healer
+from node.ids import NodeId, Seq
+from node.protocol.messages import SnapshotOffer
+from node.replay import triggers_off
+from node.schema import COLUMN_NAMES, SCHEMA_VERSION
+from node.store import Store
+from node.verification import Verifier
+
+_DELETE_ROWS = {name: f"DELETE FROM {name} WHERE origin = ?" for name in COLUMN_NAMES}
+_CUT = (
+    "DELETE FROM change_log WHERE origin = :which AND seq > :after",
+    "DELETE FROM batch_signature WHERE origin = :which AND seq > :after",
+)
+_SET_HEAD = (
+    "INSERT INTO origin_head (origin, seq, hash, own, via, flow, floor, recorded_at, received_at) "
+    "VALUES (:which, :seq, :hash, 0, :via, :flow, :seq, :stated_at, :now) "
+    "ON CONFLICT (origin) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, floor = excluded.floor, "
+    "via = iif(excluded.via <> '' AND own = 0, excluded.via, via), "
+    "recorded_at = excluded.recorded_at, received_at = excluded.received_at"
+)
+_SET_ACKNOWLEDGED = "UPDATE acknowledged SET seq = ?, hash = ? WHERE origin = ? AND peer = ?"
+_SELECT_ACKNOWLEDGED = "SELECT max(seq) FROM acknowledged WHERE origin = :which"
+
+
+class SnapshotRefused(DansyncError):
+    """What was offered cannot be taken; ``code`` says why, for the other side."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class SnapshotDesk:
+    """Snapshots of one store, for all its sessions."""
+
+    def __init__(self, store: Store, verifier: Verifier, healer: Healer) -> None:
+        self._store = store
+        self._verifier = verifier
+        self._healer = healer
+
+    # --- giving ------------------------------------------------------------------------------------------------------
+
+    def offer_behind(self, after: Head) -> SnapshotOffer | None:
+        """What can be offered to whoever stands at ``after``: the newest from which our log goes on."""
+        with self._store.database.snapshot() as connection:
+            floor = changelog.floor_of(connection, after.origin)
+            for item in snapshots.whole(connection, after.origin):
+                if item.head.seq >= floor.seq and item.head.seq > after.seq:
+                    return item.offer
+        return None
+
+    def chunk(self, head: Head, chunk: int) -> bytes:
+        with self._store.database.snapshot() as connection:
+            return snapshots.chunk_at(connection, head, chunk)
+
+    # --- taking ------------------------------------------------------------------------------------------------------
+
+    def open(self, offer: SnapshotOffer) -> int:
+        """How many chunks of it are here. Raises ``SnapshotRefused`` if it is not to be taken."""
+        store, head = self._store, offer.head
+        if offer.schema_version > SCHEMA_VERSION:
+            raise SnapshotRefused(
+                "schema_newer",
+                f"a snapshot of schema version {offer.schema_version} came, this node knows {SCHEMA_VERSION}: "
+                "upgrade it first",
+            )
+        objection = self._verifier.objection(offer.statement)
+        if objection is not None:
+            raise SnapshotRefused(*objection)
+        with store.database.transaction() as connection:
+            for item in snapshots.kept(connection, head.origin):
+                if item.offer == offer:
+                    return snapshots.chunks_here(connection, head)
+                if not item.whole:
+                    snapshots.forget(connection, item.head)
+            snapshots.begin(connection, offer, store.clock.wall_ms())
+        return 0
+
+    def store_chunk(self, head: Head, chunk: int, payload: bytes) -> None:
+        """Durable on return."""
+        with self._store.database.transaction() as connection:
+            snapshots.store_chunk(connection, head, chunk, payload)
+
+    def install(self, offer: SnapshotOffer, *, peer: NodeId, down: bool) -> None:
+        """Prove it and put it in place. Raises ``SnapshotRefused``; then the chunks are forgotten, to be sent anew."""
+        store, head = self._store, offer.head
+        now = store.clock.wall_ms()
+        try:
+            self._prove(offer)
+        except SnapshotRefused:
+            with store.database.transaction() as connection:
+                snapshots.forget(connection, head)
+            raise
+        with store.database.transaction() as connection:
+            local = changelog.head_of(connection, head.origin)
+            if down:
+                self._give_up_what_is_only_here(connection, offer, local, now)
+            self._put_in_place(connection, offer, now)
+            snapshots.complete(connection, offer)
+            values = {
+                "which": head.origin,
+                "seq": head.seq,
+                "hash": head.hash,
+                "via": "" if down else peer,
+                "flow": "down" if down else "",
+                "stated_at": offer.statement.stated_at_ms,
+                "now": now,
+            }
+            connection.execute(_SET_HEAD, values)
+            if down:
+                connection.execute(_SET_ACKNOWLEDGED, (head.seq, head.hash, head.origin, peer))
+            store.alarm_now(
+                "snapshot_taken",
+                head.origin,
+                f"node {peer} has not the history of this register before commit {head.seq}: "
+                f"its {offer.statement.rows} rows came as they stood there, as node {offer.statement.signer} signed",
+                now,
+            )
+        store.rows_changed += 1
+        store.changed_over.append(head.origin)
+        store.saw_own(head)
+
+    def _prove(self, offer: SnapshotOffer) -> None:
+        """Raises ``SnapshotRefused`` if what came is not what was signed."""
+        with self._store.database.snapshot() as connection:
+            if snapshots.root_of(connection, offer) != offer.root:
+                raise SnapshotRefused(
+                    "snapshot_false", f"a snapshot at commit {offer.head.seq} was damaged on its way; it is sent again"
+                )
+            try:
+                found = snapshots.digest_of(connection, offer)
+            except FrameRefused as error:
+                raise SnapshotRefused("snapshot_false", error.message) from error
+        if (found.value, found.rows) != (offer.statement.digest, offer.statement.rows):
+            raise SnapshotRefused(
+                "snapshot_false", f"the rows of a snapshot are not those that node {offer.statement.signer} signed"
+            )
+
+    def _give_up_what_is_only_here(
+        self, connection: apsw.Connection, offer: SnapshotOffer, local: Head, now: int
+    ) -> None:
+        """Commits that no parent ever confirmed go to the holder, who does them again on what stands now."""
+        origin = local.origin
+        floor = changelog.floor_of(connection, origin)
+        row = connection.execute(_SELECT_ACKNOWLEDGED, {"which": origin}).fetchone()
+        seq = Seq(min(max(row[0] or 0 if row else 0, floor.seq), local.seq))
+        value = changelog.hash_at(connection, origin, seq)
+        if seq < local.seq and value is not None:
+            self._healer.send_side(Head(origin, seq, value), offer.head, local, now)
+            for statement in _CUT:
+                connection.execute(statement, {"which": origin, "after": seq})
+
+    def _put_in_place(self, connection: apsw.Connection, offer: SnapshotOffer, now: int) -> None:
+        origin = offer.head.origin
+        with triggers_off(connection):
+            for statement in _DELETE_ROWS.values():
+                connection.execute(statement, (origin,))
+            snapshots.copy_rows(connection, offer, connection)
+        for held in quarantine.held_commits(connection, origin):
+            quarantine.replaced(connection, origin, held.keys, offer.head.seq, now, by=offer.statement.signer)
