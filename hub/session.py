@@ -202,6 +202,7 @@ class ParentEndpoint:
         self.peer = peer
         self._waiting: tuple[LookUp, ParentEndpoint, int, int] | None = None
         self._changed_over = len(hub.store.changed_over)
+        self._asked: set[OriginId] = set()
         self._mail = hub.mail.link(peer.node_id)
         self.opened_ms = hub.store.clock.monotonic_ms()
         self.session = ParentSession(self.opened_ms)
@@ -230,6 +231,7 @@ class ParentEndpoint:
         """Answers may lie in the outbox, and there may be letters, or more of what the child wanted."""
         self.check_place()
         self._look_for_mail()
+        self._ask_anew()
         for origin in self.session.wanted:
             self._perform(self.session.advanced(self._hub.store.head(origin)))
 
@@ -240,9 +242,19 @@ class ParentEndpoint:
         self._check_standing()
         self.check_place()
         self._look_for_mail()
+        self._ask_anew()
         if self._waiting is not None:
             self._perform(self._settle(*self._waiting))
         self._perform(self.session.tick(self._now()))
+
+    def _ask_anew(self) -> None:
+        """What somebody wants to be taken anew, and this child brings."""
+        if self.closed is not None:
+            return
+        for origin in self._hub.snapshots.asked_anew():
+            if origin not in self._asked and self.session.brings(origin):
+                self._asked.add(origin)
+                self._perform(self.session.ask_for_state(origin))
 
     def _look_for_mail(self) -> None:
         if self.closed is None and self._mail.waits:
@@ -355,7 +367,7 @@ class ParentEndpoint:
         desk, session = self._hub.snapshots, self.session
         match action:
             case LoadSnapshot():
-                return session.snapshot_loaded(desk.offer_behind(action.after), self._now())
+                return session.snapshot_loaded(desk.offer_behind(action.after, anew=action.anew), self._now())
             case LoadChunk():
                 return session.chunk_loaded(desk.chunk(action.head, action.chunk), self._now())
             case StoreChunk():

@@ -45,6 +45,7 @@ CALLS: Final[dict[str, dict[Role, Scope]]] = {
     "quarantine replace": _MEND,
     "verify": _LOOK,
     "prune": _KEEP,
+    "resync": _MEND,
     "verify --repair": _MEND,
     "record": _WRITE,
     "record ruling": {"reviewer": "own", "authority": "own"},

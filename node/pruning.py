@@ -17,7 +17,7 @@ import apsw
 from node import changelog, limits, snapshots
 from node.chain import Head
 from node.ids import OriginId, Seq
-from node.snapshots import Snapshot
+from node.snapshot_desk import make_proved
 from node.store import OriginState, Store
 from node.verification import Verifier
 
@@ -161,7 +161,7 @@ class Pruner:
         is lost: the floor stands first.
         """
         store, head = self._store, plan.head
-        if plan.snapshot and not self._make(head):
+        if plan.snapshot and make_proved(store, self._verifier, head) is None:
             return
         floor = plan.floor
         if not plan.commits:
@@ -183,19 +183,6 @@ class Pruner:
             yield gone
             if count < limits.PRUNE_COMMITS_AT_ONCE:
                 return
-
-    def _make(self, head: Head) -> Snapshot | None:
-        """A snapshot at the head, if the rows are what their holder says."""
-        statement = self._verifier.proved(head)
-        if statement is None:
-            return None
-        store = self._store
-        with store.database.transaction() as connection:
-            if store.head(head.origin) != head or store.quarantined(head.origin):
-                return None
-            if store.digest(head.origin).value != statement.digest:
-                return None
-            return snapshots.make(connection, statement, store.clock.wall_ms())
 
     def warn(self, budget: Budget, plans: list[Plan]) -> None:
         """An alarm where the logs stay above four fifths of their budget whatever goes."""

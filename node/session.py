@@ -294,7 +294,9 @@ class ChildEndpoint:
         assert parent is not None
         match action:
             case LoadSnapshot():
-                return self.session.snapshot_loaded(self._snapshots.offer_behind(action.after), self._now())
+                return self.session.snapshot_loaded(
+                    self._snapshots.offer_behind(action.after, anew=action.anew), self._now()
+                )
             case LoadChunk():
                 return self.session.chunk_loaded(self._snapshots.chunk(action.head, action.chunk), self._now())
             case StoreChunk():

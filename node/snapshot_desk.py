@@ -13,10 +13,11 @@ from node import changelog, quarantine, snapshots
 from node.chain import Head
 from node.errors import DansyncError, FrameRefused
 from node.healing import Healer
-from node.ids import NodeId, Seq
+from node.ids import NodeId, OriginId, Seq
 from node.protocol.messages import SnapshotOffer
 from node.replay import triggers_off
 from node.schema import COLUMN_NAMES, SCHEMA_VERSION
+from node.snapshots import Snapshot
 from node.store import Store
 from node.verification import Verifier
 
@@ -34,6 +35,12 @@ _SET_HEAD = (
 )
 _SET_ACKNOWLEDGED = "UPDATE acknowledged SET seq = ?, hash = ? WHERE origin = ? AND peer = ?"
 _SELECT_ACKNOWLEDGED = "SELECT max(seq) FROM acknowledged WHERE origin = :which"
+
+
+_ASKED = "anew "  # and an origin: in ``meta``
+_ASK = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING"
+_ASK_NO_MORE = "DELETE FROM meta WHERE key = ?"
+_SELECT_ASKED = "SELECT key FROM meta WHERE key >= ? AND key < ? ORDER BY key"
 
 
 class SnapshotRefused(DansyncError):
@@ -54,8 +61,15 @@ class SnapshotDesk:
 
     # --- giving ------------------------------------------------------------------------------------------------------
 
-    def offer_behind(self, after: Head) -> SnapshotOffer | None:
-        """What can be offered to whoever stands at ``after``: the newest from which our log goes on."""
+    def offer_behind(self, after: Head, *, anew: bool = False) -> SnapshotOffer | None:
+        """What can be offered to whoever stands at ``after``: the newest from which our log goes on.
+
+        ``anew``: the state as it is now, if its holder has said how it is.
+        """
+        if anew:
+            made = make_proved(self._store, self._verifier, self._store.head(after.origin))
+            if made is not None:
+                return made.offer
         with self._store.database.snapshot() as connection:
             floor = changelog.floor_of(connection, after.origin)
             for item in snapshots.whole(connection, after.origin):
@@ -66,6 +80,19 @@ class SnapshotDesk:
     def chunk(self, head: Head, chunk: int) -> bytes:
         with self._store.database.snapshot() as connection:
             return snapshots.chunk_at(connection, head, chunk)
+
+    # --- asking ------------------------------------------------------------------------------------------------------
+
+    def ask_anew(self, origin: OriginId) -> None:
+        """Take the copy of an origin anew from the child that brings it, at the next contact: durable on return."""
+        with self._store.database.transaction() as connection:
+            connection.execute(_ASK, (_ASKED + origin.hex(), b""))
+
+    def asked_anew(self) -> list[OriginId]:
+        """What is to be taken anew and has not come yet."""
+        with self._store.database.snapshot() as connection:
+            rows = connection.execute(_SELECT_ASKED, (_ASKED, _ASKED + "~"))
+            return [OriginId(bytes.fromhex(str(row[0])[len(_ASKED) :])) for row in rows]
 
     # --- taking ------------------------------------------------------------------------------------------------------
 
@@ -107,10 +134,15 @@ class SnapshotDesk:
             raise
         with store.database.transaction() as connection:
             local = changelog.head_of(connection, head.origin)
+            if not down and local.seq > head.seq:
+                raise SnapshotRefused(
+                    "snapshot_false", f"a snapshot at commit {head.seq} came, and commit {local.seq} is here already"
+                )
             if down:
                 self._give_up_what_is_only_here(connection, offer, local, now)
             self._put_in_place(connection, offer, now)
             snapshots.complete(connection, offer)
+            connection.execute(_ASK_NO_MORE, (_ASKED + head.origin.hex(),))
             values = {
                 "which": head.origin,
                 "seq": head.seq,
@@ -172,3 +204,21 @@ class SnapshotDesk:
             snapshots.copy_rows(connection, offer, connection)
         for held in quarantine.held_commits(connection, origin):
             quarantine.replaced(connection, origin, held.keys, offer.head.seq, now, by=offer.statement.signer)
+
+
+def make_proved(store: Store, verifier: Verifier, head: Head) -> Snapshot | None:
+    """A snapshot at the head of an origin, if its holder has said how the rows are there and they are so: durable on
+    return.
+    """
+    statement = verifier.proved(head)
+    if statement is None:
+        return None
+    with store.database.transaction() as connection:
+        if store.head(head.origin) != head or store.quarantined(head.origin):
+            return None
+        known = next((item for item in snapshots.whole(connection, head.origin) if item.head == head), None)
+        if known is not None:
+            return known
+        if store.digest(head.origin).value != statement.digest:
+            return None
+        return snapshots.make(connection, statement, store.clock.wall_ms())

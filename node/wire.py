@@ -34,6 +34,7 @@ from node.protocol.messages import (
     Outcome,
     ParentMessage,
     Refuse,
+    SnapshotAsk,
     SnapshotChunk,
     SnapshotLater,
     SnapshotMessage,
@@ -157,6 +158,8 @@ def encode_response(message: ParentMessage) -> bytes:
             frame.refuse.batch = message.batch or 0
         case SnapshotOffer() | SnapshotWant() | SnapshotLater() | SnapshotChunk() | SnapshotStored() | SnapshotTaken():
             _write_snapshot(frame.snapshot, message)
+        case SnapshotAsk():
+            frame.snapshot.ask.origin = message.origin
         case Verified():
             _write_head(frame.verified.head, message.head)
             frame.verified.outcome = _OUTCOMES[message.outcome]
@@ -370,6 +373,8 @@ def decode_response(data: bytes) -> ParentMessage:
                 text(refuse.detail, "detail"),
                 BatchNumber(refuse.batch) if refuse.batch else None,
             )
+        case "snapshot" if frame.snapshot.WhichOneof("step") == "ask":
+            return SnapshotAsk(OriginId(exact(frame.snapshot.ask.origin, (ID_BYTES,), "origin")))
         case "snapshot":
             return _read_snapshot(frame.snapshot)
         case "verified":

@@ -65,10 +65,11 @@ class ForgetLetter:
 @dataclass(frozen=True, slots=True)
 class LoadSnapshot:
     """The other side stands at this head and our log has nothing that follows: what can be offered instead? Answer with
-    ``snapshot_loaded``.
+    ``snapshot_loaded``. ``anew``: it has asked for the state as it is now, whatever it has.
     """
 
     after: Head
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)

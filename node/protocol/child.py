@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from node import limits
 from node.chain import Head
 from node.errors import FrameRefused
-from node.ids import Hash, OriginId
+from node.ids import GENESIS_HASH, Hash, OriginId, Seq
 from node.protocol.actions import (
     Alarm,
     Attest,
@@ -50,6 +50,7 @@ from node.protocol.messages import (
     MailStored,
     ParentMessage,
     Refuse,
+    SnapshotAsk,
     SnapshotChunk,
     SnapshotLater,
     SnapshotMessage,
@@ -176,6 +177,8 @@ class ChildSession:
                 | SnapshotTaken()
             ):
                 return self._snapshot(message, now_ms)
+            case SnapshotAsk():
+                return self._asked(message)
             case Heartbeat():
                 return [Send(Heartbeat(answer=message.probe))] if message.probe else []
             case Finish():
@@ -334,14 +337,16 @@ class ChildSession:
         """The answer to ``LoadSnapshot``; None if nothing is signed that could be offered: the origin is left for this
         session.
         """
-        after = self._snapshots.loading
+        asked = self._snapshots.loading
         actions: list[ChildAction] = [*self._snapshots.loaded(offer)]
-        if self.state is not ChildState.STREAMING or after is None:
+        if self.state is not ChildState.STREAMING or asked is None:
             return []
         self._sent_ms = now_ms
-        if offer is None:
+        if offer is None and asked.anew:
+            self._sending.go_on(asked.after.origin)
+        elif offer is None:
             detail = "the log has no commits where the parent needs them, and there is no snapshot"
-            actions.append(Halt(after.origin, "log_missing", detail))
+            actions.append(Halt(asked.after.origin, "log_missing", detail))
         return actions + self._pump(now_ms)
 
     def chunk_loaded(self, payload: bytes, now_ms: int) -> list[ChildAction]:
@@ -531,6 +536,16 @@ class ChildSession:
         if isinstance(message, SnapshotTaken):
             self._sending.resume(message.head)
         return actions + self._pump(now_ms)
+
+    def _asked(self, message: SnapshotAsk) -> list[ChildAction]:
+        """The parent wants the state of an origin that we bring."""
+        cursor = self._sending.cursors.get(message.origin)
+        if cursor is None:
+            return self._finish("out_of_turn", "the parent asked for the state of an origin that it was not offered")
+        if cursor.halted or cursor.sent is None:
+            return []
+        self._sending.pause(message.origin)
+        return [*self._snapshots.offer(Head(message.origin, Seq(0), GENESIS_HASH), anew=True)]
 
     def _mail_stored(self, message: MailStored, now_ms: int) -> list[ChildAction]:
         if not self._post.stored(message.id):

@@ -274,6 +274,13 @@ class SnapshotTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class SnapshotAsk:
+    """A parent whose copy somebody wants to take anew: offer what you have now."""
+
+    origin: OriginId
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The explicit end. A stream that ends without it was cut (RELIABILITY 0.5)."""
 
@@ -308,6 +315,7 @@ ParentMessage = (
     | BatchFrame
     | MailMessage
     | SnapshotMessage
+    | SnapshotAsk
     | Finish
 )
 Message = ChildMessage | ParentMessage

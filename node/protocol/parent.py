@@ -48,6 +48,7 @@ from node.protocol.messages import (
     MailStored,
     Outcome,
     Refuse,
+    SnapshotAsk,
     SnapshotChunk,
     SnapshotLater,
     SnapshotMessage,
@@ -252,14 +253,14 @@ class ParentSession:
 
     def snapshot_loaded(self, offer: SnapshotOffer | None, now_ms: int) -> list[ParentAction]:
         """The answer to ``LoadSnapshot``; None if there is none: nothing more of the origin in this session."""
-        after = self._snapshots.loading
+        asked = self._snapshots.loading
         actions: list[ParentAction] = [*self._snapshots.loaded(offer)]
-        if self.state is not ParentState.STREAMING or after is None:
+        if self.state is not ParentState.STREAMING or asked is None:
             return []
         self._sent_ms = now_ms
         if offer is None:
             detail = "the log has no commits where the child needs them, and there is no snapshot"
-            actions.append(Send(Refuse(after.origin, "log_missing", detail, None)))
+            actions.append(Send(Refuse(asked.after.origin, "log_missing", detail, None)))
         return actions + self._pump()
 
     def chunk_loaded(self, payload: bytes, now_ms: int) -> list[ParentAction]:
@@ -300,6 +301,12 @@ class ParentSession:
         self._sent_ms = now_ms
         refusal = self._refused.setdefault(head.origin, Refuse(head.origin, code, detail, None))
         return [Send(refusal)]
+
+    def ask_for_state(self, origin: OriginId) -> list[ParentAction]:
+        """Somebody wants our copy of an origin that this child brings to be taken anew."""
+        if self.state is not ParentState.STREAMING or origin not in self._positions or origin in self._refused:
+            return []
+        return [Send(SnapshotAsk(origin))]
 
     @property
     def snapshot_comes(self) -> bool:

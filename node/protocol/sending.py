@@ -95,6 +95,14 @@ class Sending:
             self.cursors[origin].halted = True
         return origin
 
+    def pause(self, origin: OriginId) -> None:
+        """Send nothing of an origin until ``resume`` or ``go_on``."""
+        self.cursors[origin].halted = True
+
+    def go_on(self, origin: OriginId) -> None:
+        """There is nothing else to be had: send as before."""
+        self.cursors[origin].halted = False
+
     def resume(self, head: Head) -> None:
         """The other side stands at ``head`` now: it has taken a snapshot."""
         cursor = self.cursors[head.origin]

@@ -60,24 +60,25 @@ class Snapshots:
     """Both directions of one session. Every method returns what the shell is to do."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Head] = deque()
-        self._loading: Head | None = None
+        self._waiting: deque[LoadSnapshot] = deque()
+        self._loading: LoadSnapshot | None = None
         self._out: _Outgoing | None = None
         self._later: tuple[Head, int] | None = None
         self._in: _Incoming | None = None
 
     # --- outgoing ----------------------------------------------------------------------------------------------------
 
-    def offer(self, after: Head) -> Actions:
-        """The other side stands at ``after``, and we have no commits that follow."""
-        self._waiting.append(after)
+    def offer(self, after: Head, *, anew: bool = False) -> Actions:
+        """The other side stands at ``after``, and we have no commits that follow; or it asks for the state ``anew``."""
+        if all(item.after.origin != after.origin for item in self._waiting):
+            self._waiting.append(LoadSnapshot(after, anew))
         return self._next()
 
     def _next(self) -> Actions:
         if self._out is not None or self._loading is not None or self._later is not None or not self._waiting:
             return []
         self._loading = self._waiting.popleft()
-        return [LoadSnapshot(self._loading)]
+        return [self._loading]
 
     def loaded(self, offer: SnapshotOffer | None) -> Actions:
         """The answer to ``LoadSnapshot``; None: there is nothing to offer."""
@@ -109,7 +110,7 @@ class Snapshots:
         """Whether it is time to offer again what was put off."""
         if self._later is None or now_ms < self._later[1]:
             return []
-        self._waiting.appendleft(self._later[0])
+        self._waiting.appendleft(LoadSnapshot(self._later[0]))
         self._later = None
         return self._next()
 
@@ -150,7 +151,7 @@ class Snapshots:
 
     def forget(self, origin: OriginId) -> Actions:
         """The other side does not take this origin."""
-        self._waiting = deque(head for head in self._waiting if head.origin != origin)
+        self._waiting = deque(item for item in self._waiting if item.after.origin != origin)
         if self._later is not None and self._later[0].origin == origin:
             self._later = None
         if self._out is not None and self._out.offer.head.origin == origin:
@@ -158,8 +159,8 @@ class Snapshots:
         return self._next()
 
     @property
-    def loading(self) -> Head | None:
-        """Behind which head something is being looked for."""
+    def loading(self) -> LoadSnapshot | None:
+        """What is being looked for."""
         return self._loading
 
     @property

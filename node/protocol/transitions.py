@@ -23,6 +23,7 @@ from node.protocol.messages import (
     Message,
     ParentMessage,
     Refuse,
+    SnapshotAsk,
     SnapshotChunk,
     SnapshotLater,
     SnapshotMessage,
@@ -63,7 +64,10 @@ class ParentState(enum.Enum):
 
 
 _CHILD_STREAMS: Final[frozenset[type[ParentMessage]]] = frozenset(
-    {Heads, Acknowledge, Refuse, Verified, Ticket, BatchFrame, MailFrame, MailStored, *SNAPSHOTS, Heartbeat, Finish}
+    {
+        *(Heads, Acknowledge, Refuse, Verified, Ticket, BatchFrame),
+        *(MailFrame, MailStored, *SNAPSHOTS, SnapshotAsk, Heartbeat, Finish),
+    }
 )
 CHILD_TAKES: Final[dict[ChildState, frozenset[type[ParentMessage]]]] = {
     ChildState.NEW: frozenset(),

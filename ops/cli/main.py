@@ -41,6 +41,7 @@ COMMANDS: Final = (
             "courier": "courier:courier",
             "quarantine": "quarantine:quarantine",
             "verify": "verify:verify",
+            "resync": "resync:resync",
             "prune": "prune:prune",
             "encrypt": "encrypt:encrypt",
         },

@@ -203,10 +203,10 @@ class Entry:
     action: ChildAction | ParentAction | None = None
 
 
-def _offer_of(log: Log, after: Head) -> SnapshotOffer | None:
-    """At the floor: two words in a chunk."""
+def _offer_of(log: Log, after: Head, *, anew: bool) -> SnapshotOffer | None:
+    """At the floor, or at the head: two words in a chunk."""
     which = after.origin
-    floor = log.floors.get(which, 0)
+    floor = log.head(which).seq if anew else log.floors.get(which, 0)
     value = log.hash_at(which, floor)
     if floor <= after.seq or value is None:
         return None
@@ -557,11 +557,15 @@ class Pair:
 
     # --- snapshots ----------------------------------------------------------------------------------------------------
 
+    def ask_for_state(self, which: OriginId) -> None:
+        assert self.parent_session is not None
+        self._parent(self.parent_session.ask_for_state(which))
+
     def _child_snapshot(self, session: ChildSession, action: SnapshotAction) -> list[ChildAction]:
         log, spool = self.child.log, self.child.chunks
         match action:
             case LoadSnapshot():
-                return session.snapshot_loaded(_offer_of(log, action.after), self.now_ms)
+                return session.snapshot_loaded(_offer_of(log, action.after, anew=action.anew), self.now_ms)
             case LoadChunk():
                 return session.chunk_loaded(_chunk_of(log, action.head, action.chunk), self.now_ms)
             case OpenSnapshot():
@@ -578,7 +582,7 @@ class Pair:
         log, spool = self.parent.log, self.parent.chunks
         match action:
             case LoadSnapshot():
-                return session.snapshot_loaded(_offer_of(log, action.after), self.now_ms)
+                return session.snapshot_loaded(_offer_of(log, action.after, anew=action.anew), self.now_ms)
             case LoadChunk():
                 return session.chunk_loaded(_chunk_of(log, action.head, action.chunk), self.now_ms)
             case OpenSnapshot():

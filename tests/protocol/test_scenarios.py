@@ -22,6 +22,7 @@ branch x); a head is shown the same way, ``a:4x``; ``a:5!`` is one that was made
     tick 1000             time passes, then both sides look at their deadlines
     prune child a 3 | prune parent a 3   the log of a begins behind the third commit; a snapshot stands there
     parent busy | parent free   it takes no snapshot, or does again
+    ask a                 somebody wants the parent's copy of a to be taken anew
     lose parent a         the parent has nothing of a any more
     rot child a | rot parent a   a row of a is not what it was written as
     drop up | drop down   the next message in that direction is lost; `double down` makes it arrive twice
@@ -89,6 +90,7 @@ from node.protocol.messages import (
     MailStored,
     Message,
     Refuse,
+    SnapshotAsk,
     SnapshotChunk,
     SnapshotLater,
     SnapshotOffer,
@@ -214,6 +216,9 @@ class Scenario:
 
     def do_prune(self, side: str, name: str, seq: str) -> None:
         (self.pair.child if side == "child" else self.pair.parent).log.floors[origin(name)] = int(seq)
+
+    def do_ask(self, name: str) -> None:
+        self.pair.ask_for_state(origin(name))
 
     def do_lose(self, side: str, name: str) -> None:
         log = (self.pair.child if side == "child" else self.pair.parent).log
@@ -362,6 +367,8 @@ class Scenario:
             case Refuse():
                 batch = "" if message.batch is None else f" {message.batch}"
                 return f"Refuse{batch}: {letter(message.origin)} {message.code}"
+            case SnapshotAsk():
+                return f"SnapshotAsk {letter(message.origin)}"
             case SnapshotOffer():
                 return f"SnapshotOffer {self._head(message.head)}, {message.chunks} chunks"
             case SnapshotWant():

@@ -36,6 +36,7 @@ EXPECTED: dict[str, str] = {
     "quarantine replace": "----yy",
     "verify": "--yyyy",
     "prune": "----yy",
+    "resync": "----yy",
     "verify --repair": "----yy",
     "record": "----yy",
     "record ruling": "---y-y",

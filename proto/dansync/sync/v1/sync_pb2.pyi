@@ -292,20 +292,22 @@ class Verified(_message.Message):
     def __init__(self, head: _Optional[_Union[Head, _Mapping]] = ..., outcome: _Optional[_Union[VerifyOutcome, str]] = ...) -> None: ...
 
 class Snapshot(_message.Message):
-    __slots__ = ("offer", "want", "later", "chunk", "stored", "taken")
+    __slots__ = ("offer", "want", "later", "chunk", "stored", "taken", "ask")
     OFFER_FIELD_NUMBER: _ClassVar[int]
     WANT_FIELD_NUMBER: _ClassVar[int]
     LATER_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
     STORED_FIELD_NUMBER: _ClassVar[int]
     TAKEN_FIELD_NUMBER: _ClassVar[int]
+    ASK_FIELD_NUMBER: _ClassVar[int]
     offer: SnapshotOffer
     want: SnapshotWant
     later: SnapshotLater
     chunk: SnapshotChunk
     stored: SnapshotStored
     taken: SnapshotTaken
-    def __init__(self, offer: _Optional[_Union[SnapshotOffer, _Mapping]] = ..., want: _Optional[_Union[SnapshotWant, _Mapping]] = ..., later: _Optional[_Union[SnapshotLater, _Mapping]] = ..., chunk: _Optional[_Union[SnapshotChunk, _Mapping]] = ..., stored: _Optional[_Union[SnapshotStored, _Mapping]] = ..., taken: _Optional[_Union[SnapshotTaken, _Mapping]] = ...) -> None: ...
+    ask: SnapshotAsk
+    def __init__(self, offer: _Optional[_Union[SnapshotOffer, _Mapping]] = ..., want: _Optional[_Union[SnapshotWant, _Mapping]] = ..., later: _Optional[_Union[SnapshotLater, _Mapping]] = ..., chunk: _Optional[_Union[SnapshotChunk, _Mapping]] = ..., stored: _Optional[_Union[SnapshotStored, _Mapping]] = ..., taken: _Optional[_Union[SnapshotTaken, _Mapping]] = ..., ask: _Optional[_Union[SnapshotAsk, _Mapping]] = ...) -> None: ...
 
 class SnapshotOffer(_message.Message):
     __slots__ = ("state", "chunks", "root", "schema_version")
@@ -358,6 +360,12 @@ class SnapshotTaken(_message.Message):
     HEAD_FIELD_NUMBER: _ClassVar[int]
     head: Head
     def __init__(self, head: _Optional[_Union[Head, _Mapping]] = ...) -> None: ...
+
+class SnapshotAsk(_message.Message):
+    __slots__ = ("origin",)
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    origin: bytes
+    def __init__(self, origin: _Optional[bytes] = ...) -> None: ...
 
 class Drained(_message.Message):
     __slots__ = ()
