@@ -9,6 +9,8 @@ from typing import Any
 Look = dict[str, Any]
 """One store at one moment, as ``reader.everything`` tells it."""
 
+PRUNED = ""  # in the place of a commit that a snapshot stands for
+
 
 def honest(looks: Mapping[str, Look]) -> list[str]:
     """At any moment, also right after the kill: stores are sound, nobody was promised what is not there, and no witness
@@ -32,7 +34,11 @@ def honest(looks: Mapping[str, Look]) -> list[str]:
 
 def _has(look: Look, origin: str, seq: int, value: str) -> bool:
     commits = look["commits"].get(origin, [])
-    return len(commits) >= seq and commits[seq - 1] == value
+    return len(commits) >= seq and commits[seq - 1] in {value, PRUNED}
+
+
+def _same_log(one: list[str], other: list[str]) -> bool:
+    return len(one) == len(other) and all(a == b or PRUNED in {a, b} for a, b in zip(one, other, strict=True))
 
 
 def kept(before: Mapping[str, Look], after: Mapping[str, Look]) -> list[str]:
@@ -43,7 +49,11 @@ def kept(before: Mapping[str, Look], after: Mapping[str, Look]) -> list[str]:
             continue
         there = {value for commits in after[name]["commits"].values() for value in commits} | set(after[name]["aside"])
         for origin, commits in look["commits"].items():
-            lost = [seq for seq, value in enumerate(commits, 1) if value not in there]
+            lost = [
+                seq
+                for seq, value in enumerate(commits, 1)
+                if value not in there and not _has(after[name], origin, seq, value) and value != PRUNED
+            ]
             if lost:
                 found.append(f"{name} has lost commits {lost} of {origin}")
     return found
@@ -54,7 +64,7 @@ def equal(looks: Mapping[str, Look], origin: str, nodes: Iterable[str]) -> list[
     holder, *others = nodes
     found = []
     for name in others:
-        if looks[holder]["commits"].get(origin) != looks[name]["commits"].get(origin):
+        if not _same_log(looks[holder]["commits"].get(origin, []), looks[name]["commits"].get(origin, [])):
             found.append(f"the log of {origin} at {name} is not that of {holder}")
         ours, theirs = looks[holder]["rows"].get(origin, {}), looks[name]["rows"].get(origin, {})
         found += [

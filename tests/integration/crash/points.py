@@ -391,6 +391,29 @@ def _by_hand(table: _Table) -> None:
     add("results", "some files in their place", "after", "node.interchange.writing:write_csv", call=2)
 
 
+def _compared(table: _Table) -> None:
+    """Copies that are compared with their holder's word and put right; logs that are pruned, copies taken anew."""
+    verify = "node.verification:Verifier.verify"
+    table.add("climb", "c", "the rows stated, not said", "before", TO_PARENT, about="States")
+    table.add("climb", "c", "told how the rows compare", "before", f"{CHILD}.receive", about="Verified")
+    table.add("climb", "d", "a statement being kept", "leaving", COMMIT, within=verify)
+    table.add("climb", "d", "compared, not said", "after", verify)
+    table.add("repair", "d", "rows put right, before COMMIT", "after", "node.rebuild:put_right")
+    table.add("repair", "d", "rows put right, not said", "after", verify)
+    table.add("prune", COMMAND, "a snapshot made, before COMMIT", "after", "node.snapshots:make")
+    table.add("prune", COMMAND, "a snapshot, the log whole", "after", "node.snapshot_desk:make_proved")
+    table.add("prune", COMMAND, "the log begins later, before COMMIT", "leaving", COMMIT, call=2)
+    table.add("prune", COMMAND, "the log begins later, commits still there", "after", COMMIT, call=2)
+    table.add("prune", COMMAND, "commits gone, before COMMIT", "leaving", COMMIT, call=3)
+    desk = "node.snapshot_desk:SnapshotDesk"
+    table.add("resync", "c", "asked for rows", "before", f"{desk}.chunk")
+    table.add("resync", "d", "a snapshot expected", "after", f"{desk}.open")
+    table.add("resync", "d", "a part of it here", "after", f"{desk}.store_chunk")
+    table.add("resync", "d", "all of it here", "before", f"{desk}.install")
+    table.add("resync", "d", "in place, before COMMIT", "after", f"{desk}._put_in_place")
+    table.add("resync", "d", "in place, not said", "after", f"{desk}.install")
+
+
 def _the_store(table: _Table) -> None:
     """A release with a schema step more, and encryption of a store that exists."""
     steps = "node.database:run_steps"
@@ -442,6 +465,7 @@ def _all_points() -> tuple[Point, ...]:
         _holding_back,
         _taking_part,
         _by_hand,
+        _compared,
         _the_store,
     ):
         chapter(table)

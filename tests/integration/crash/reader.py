@@ -74,15 +74,26 @@ def everything(path: str, tables: list[str]) -> dict[str, Any]:
 
 
 def chains(db: sqlite3.Connection) -> tuple[dict[str, list[str]], list[str]]:
-    """The hashes of every origin in order, and what is wrong with them."""
+    """The hashes of every origin in order, and what is wrong with them. Where a log was pruned, it begins with the
+    commit of a snapshot, and stands "" for what came before.
+    """
     commits: dict[str, list[str]] = {}
     faults: list[str] = []
+    for origin, floor in db.execute("SELECT origin, floor FROM origin_head WHERE floor > 0"):
+        row = db.execute("SELECT hash FROM snapshot WHERE origin = ? AND seq = ?", (origin, floor)).fetchone()
+        if row is None:
+            faults.append(f"the log of {origin.hex()} begins at {floor}, and no snapshot stands there")
+        else:
+            commits[origin.hex()] = [""] * (floor - 1) + [row[0].hex()]
+    floors = {origin: len(hashes) for origin, hashes in commits.items()}
     for row in db.execute(
         "SELECT origin, seq, schema_version, recorded_at, author, kind, tag, changeset, hash FROM change_log ORDER BY origin, seq"
     ):
         origin, seq, value = row[0], row[1], row[8]
         known = commits.setdefault(origin.hex(), [])
         previous = bytes.fromhex(known[-1]) if known else GENESIS
+        if seq <= floors.get(origin.hex(), 0):
+            continue
         if seq != len(known) + 1:
             faults.append(f"commit {seq} of {origin.hex()} follows {len(known)}")
         if hash_of(previous, row) != value:

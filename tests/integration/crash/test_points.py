@@ -14,7 +14,7 @@ from node.store import Store
 from tests.integration.crash.conftest import CIPHER
 from tests.integration.crash.fuse import found
 from tests.integration.crash.points import POINTS, Point
-from tests.integration.crash.trial import EXIT_STORE, tried
+from tests.integration.crash.trial import EXIT_STORE, tried, undisturbed
 from tests.integration.crash.workloads import WORKLOADS
 from tests.integration.crash.world import World
 
@@ -25,12 +25,24 @@ POINTS_MIN = 60
 def test_a_killed_process_and_its_peers_go_on_and_nothing_is_lost_or_doubled(
     point: Point, make_world: Callable[..., World], request: pytest.FixtureRequest
 ) -> None:
-    if not WORKLOADS[point.workload].cipher:
-        assert tried(make_world(), point) == []
-        return
+    assert tried(fitting(point.workload, make_world, request), point) == []
+
+
+def fitting(workload: str, make_world: Callable[..., World], request: pytest.FixtureRequest) -> World:
+    """A tree whose processes have the SQLite that a workload needs."""
+    if not WORKLOADS[workload].cipher:
+        return make_world()
     if not (CIPHER / "apsw").is_dir():
         pytest.skip("apsw-sqlite3mc is not installed beside this environment: make .venv/.cipher")
-    assert tried(make_world(request.getfixturevalue("cipher")), point) == []
+    return make_world(request.getfixturevalue("cipher"))
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+def test_what_a_workload_does_without_a_kill_is_no_more_and_no_less(
+    workload: str, make_world: Callable[..., World], request: pytest.FixtureRequest
+) -> None:
+    """What is allowed after a kill is what the workload deserves by itself."""
+    assert undisturbed(fitting(workload, make_world, request), workload) == []
 
 
 def test_every_point_names_steps_that_exist() -> None:

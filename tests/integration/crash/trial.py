@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.integration.crash.checks import calm, equal, honest, kept, whole
+from tests.integration.crash.checks import Look, calm, equal, honest, kept, whole
 from tests.integration.crash.points import Point
-from tests.integration.crash.workloads import WORKLOADS, all_running
+from tests.integration.crash.workloads import COMMAND, WORKLOADS, Workload, all_running
 from tests.integration.crash.world import AFTERWARDS, World
 
 EXIT_STORE = 3
@@ -23,6 +23,24 @@ def tried(world: World, point: Point, *, variants: tuple[str, ...] = ()) -> list
     at_kill = {} if workload.cipher else world.look()
     complaints = [*honest(at_kill), *kept(before, at_kill)]
     workload.mend(world, point.node, point.second)
+    return [*complaints, *_at_the_end(world, workload, at_kill)]
+
+
+def undisturbed(world: World, name: str) -> list[str]:
+    """The same where nobody is killed."""
+    workload = WORKLOADS[name]
+    workload.prepare(world)
+    world.allowed |= workload.allowed
+    workload.step(world, COMMAND, None)
+    if workload.again is not None:
+        world.ok(*workload.again(world))
+    workload.after(world)
+    return _at_the_end(world, workload, {})
+
+
+def _at_the_end(world: World, workload: Workload, at_kill: dict[str, Look]) -> list[str]:
+    """Let everybody go on, and compare."""
+    complaints: list[str] = []
     if workload.whole_tree:
         all_running(world)
         origin = world.origins[world.holder_of]

@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from node import capture, changelog, database, limits
-from node.applier import Applied, GroupApplier, Outcome, Work
+from node.applier import Applied, GroupApplier, Work
+from node.applier import Outcome as Applying
 from node.chain import Commit
 from node.identity import keys
 from node.identity.certificates import Certificate
+from node.protocol.messages import Outcome, StateStatement
 from node.register.working import Table
 from node.replay import Replay
 from node.schema import STEPS, SchemaStep
 from node.store import Store
+from node.verification import Verifier
 from ops import renewal
 
 
@@ -47,7 +50,7 @@ def _answers_first() -> None:
     honest = GroupApplier.apply
     promised: list[Work] = []
 
-    def apply(self: GroupApplier, works: Sequence[Work]) -> list[Outcome]:
+    def apply(self: GroupApplier, works: Sequence[Work]) -> list[Applying]:
         if any(work.down for work in works):
             return honest(self, works)
         due, promised[:] = list(promised), list(works)
@@ -79,12 +82,16 @@ def _witness_leads() -> None:
 
 
 def _stores_without_applying() -> None:
-    """A parent whose log is whole and whose rows are not."""
+    """A parent whose log is whole and whose rows are not, and which never compares them."""
 
     def apply(self: Replay, commits: Iterable[Commit]) -> None:
         """Nothing at all."""
 
+    def verify(_self: Verifier, _statement: StateStatement) -> Outcome:
+        return "equal"
+
     Replay.apply = apply  # type: ignore[method-assign]
+    Verifier.verify = verify  # type: ignore[method-assign]
 
 
 def _forgets_names() -> None:

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from tests.integration.crash.checks import PRUNED
 from tests.integration.crash.fuse import Fuse
 from tests.integration.crash.world import World
 from tests.integration.small_bundle import write_small_bundle
 
 COMMAND: Final = "command"  # in the place of a node: the command line has the fuse
 TWIN: Final = "c.twin"  # a copy of c in which nobody is killed
+LATER: Final = 6  # the exit code of a call whose end comes with the next contact
 REFUSED: Final = 2  # the exit code of a call that has nothing to do any more
 
 
@@ -417,6 +419,32 @@ def _start_and_join(world: World) -> None:
     _joined(world)
 
 
+def _prune(world: World) -> list[object]:
+    return ["prune", world.path("d"), "--keep-days", "0"]
+
+
+def _pruned(world: World) -> None:
+    (look,) = world.reader.everything({"d": world.path("d") / "store.db"}).values()
+    assert PRUNED in look["commits"][world.origins["c"]], "nothing was pruned"
+
+
+def _resync(world: World) -> list[object]:
+    return ["resync", world.path("d"), "--origin", "c", "--mode", "snapshot", "--wait", "0"]
+
+
+def _taken_anew(world: World) -> None:
+    paths = {"d": world.path("d") / "store.db"}
+    origin = world.origins["c"]
+    world.until(lambda: PRUNED in world.reader.everything(paths)["d"]["commits"][origin], "the copy was taken anew")
+
+
+def _rot(world: World) -> None:
+    """A row that no later commit touches: only comparing shows it."""
+    with world.spoiling("d") as execute:
+        execute("UPDATE household SET hamlet = 'rot' WHERE source_id = 'H1'")
+    _two_households(world)
+
+
 def _write_results(world: World) -> list[object]:
     return ["export", world.path("d"), world.path("result"), "--as-of", "2026-01-01"]
 
@@ -490,7 +518,10 @@ WORKLOADS: Final[dict[str, Workload]] = {
     "restored": Workload(TREE, _restored, allowed=frozenset({"stale_ticket", "own_behind", "restored"})),
     "forked": Workload(TREE, _forked, allowed=frozenset({"stale_ticket", "fork", "healed"})),
     "handover": Workload(
-        ("root", "d", "n", "c"), _handed_over, allowed=frozenset({"not_holder", "branch_done_again", "restored"})
+        ("root", "d", "n", "c"),
+        _handed_over,
+        # The old holder says how its rows stand behind the handover.
+        allowed=frozenset({"not_holder", "branch_done_again", "restored", "statement_refused"}),
     ),
     "rot": Workload(
         TREE, _rotten, after=_take_rows, allowed=frozenset({"quarantined", "quarantine_ended", "rows_replaced"})
@@ -511,7 +542,8 @@ WORKLOADS: Final[dict[str, Workload]] = {
     "renew": Workload(TREE, _old_certificates),
     "user": Workload(command=_add_user),
     "retire": Workload(command=_retire, codes=(0, REFUSED)),
-    "revoke": Workload(command=_revoke, codes=(0, REFUSED)),
+    # What the revoked node had said of its rows goes on climbing, and nobody believes it any more.
+    "revoke": Workload(command=_revoke, codes=(0, REFUSED), allowed=frozenset({"statement_refused"})),
     "hand over": Workload(
         command=_hand_over, codes=(0, REFUSED), after=_holder_is_n, allowed=frozenset({"not_holder"})
     ),
@@ -520,6 +552,11 @@ WORKLOADS: Final[dict[str, Workload]] = {
     "pack": Workload(prepare=_two_households, command=_pack, after=_there_and_back),
     "take": Workload(prepare=_packed, command=_take, after=_back),
     "take back": Workload(prepare=_taken, command=_take_back),
+    "prune": Workload(command=_prune, after=_pruned),
+    "resync": Workload(
+        TREE, command=_resync, codes=(0, LATER), after=_taken_anew, allowed=frozenset({"snapshot_taken"})
+    ),
+    "repair": Workload(TREE, _rot, allowed=frozenset({"rot_repaired"})),
     "drain": Workload(("root", "d"), _two_households, command=_drain),
     "checkpoint": Workload(TREE, _short_log),
     "upgrade": Workload(TREE, _later_release),
