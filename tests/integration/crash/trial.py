@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.integration.crash.checks import Look, calm, equal, honest, kept, whole
+from tests.integration.crash.fuse import Fuse
 from tests.integration.crash.points import Point
 from tests.integration.crash.workloads import COMMAND, WORKLOADS, Workload, all_running
 from tests.integration.crash.world import AFTERWARDS, World
@@ -24,6 +25,28 @@ def tried(world: World, point: Point, *, variants: tuple[str, ...] = ()) -> list
     complaints = [*honest(at_kill), *kept(before, at_kill)]
     workload.mend(world, point.node, point.second)
     return [*complaints, *_at_the_end(world, workload, at_kill)]
+
+
+def swept(world: World, name: str, node: str, fuse: Fuse) -> tuple[bool, list[str]]:
+    """A kill anywhere in a workload without commands; also tells whether the fuse has burnt at all."""
+    workload = WORKLOADS[name]
+    assert workload.command is None
+    workload.prepare(world)
+    world.allowed |= workload.allowed
+    before = world.look()
+    for starting in workload.nodes:
+        world.start(starting, fuse if starting == node else None)
+    child = world.running.pop(node)
+    world.until(lambda: not child.running or world.settled(), "the fuse burns, or nothing is left to do")
+    burnt = not child.running
+    if burnt:
+        world.burnt(child)
+    else:
+        child.kill()  # nothing was left to do for it
+    at_kill = world.look()
+    complaints = [*honest(at_kill), *kept(before, at_kill)]
+    workload.mend(world, node)
+    return burnt, [*complaints, *_at_the_end(world, workload, at_kill)]
 
 
 def undisturbed(world: World, name: str) -> list[str]:

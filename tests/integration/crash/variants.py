@@ -16,7 +16,7 @@ from node.applier import Outcome as Applying
 from node.chain import Commit
 from node.identity import keys
 from node.identity.certificates import Certificate
-from node.protocol.messages import Outcome, StateStatement
+from node.protocol.messages import Outcome
 from node.register.working import Table
 from node.replay import Replay
 from node.schema import STEPS, SchemaStep
@@ -87,11 +87,11 @@ def _stores_without_applying() -> None:
     def apply(self: Replay, commits: Iterable[Commit]) -> None:
         """Nothing at all."""
 
-    def verify(_self: Verifier, _statement: StateStatement) -> Outcome:
+    def verify(*_anything: object) -> Outcome:
         return "equal"
 
     Replay.apply = apply  # type: ignore[method-assign]
-    Verifier.verify = verify  # type: ignore[method-assign]
+    Verifier.verify = verify  # type: ignore[method-assign,assignment]
 
 
 def _forgets_names() -> None:

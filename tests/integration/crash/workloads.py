@@ -445,6 +445,18 @@ def _rot(world: World) -> None:
     _two_households(world)
 
 
+def _put_right(world: World) -> None:
+    """Copies are compared when a session has drained, which is later than that their heads are the same."""
+    paths = {name: world.path(name) / "store.db" for name in ("c", "d")}
+    origin = world.origins["c"]
+
+    def same() -> bool:
+        seen = world.reader.everything(paths)
+        return bool(seen["c"]["rows"][origin]["household"] == seen["d"]["rows"][origin]["household"])
+
+    world.until(same, "the row was put right")
+
+
 def _write_results(world: World) -> list[object]:
     return ["export", world.path("d"), world.path("result"), "--as-of", "2026-01-01"]
 
@@ -556,7 +568,7 @@ WORKLOADS: Final[dict[str, Workload]] = {
     "resync": Workload(
         TREE, command=_resync, codes=(0, LATER), after=_taken_anew, allowed=frozenset({"snapshot_taken"})
     ),
-    "repair": Workload(TREE, _rot, allowed=frozenset({"rot_repaired"})),
+    "repair": Workload(TREE, _rot, after=_put_right, allowed=frozenset({"rot_repaired"})),
     "drain": Workload(("root", "d"), _two_households, command=_drain),
     "checkpoint": Workload(TREE, _short_log),
     "upgrade": Workload(TREE, _later_release),
