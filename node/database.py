@@ -20,13 +20,26 @@ from node.encryption import CIPHER, PLAIN_HEADER, StoreKey, header_of, require_c
 from node.errors import StoreBroken, StoreBusy, StoreDamaged, StoreError, StoreFull, StoreTooNew, UsageError
 from node.ids import OriginId
 
-Mode = Literal["create", "write", "read"]
+Mode = Literal["create", "write", "read", "copy", "inspect"]
+"""``copy`` and ``inspect`` (which only reads) are for files that no node works on, such as backups: they may be of an
+older schema, and stay one file, without a write-ahead log beside it.
+"""
+RESTORING_SUFFIX: Final = ".restoring"
+"""Behind the store's name while a restore puts another file in its place; see ``node.restoring``."""
 
 _FLAGS: Final = {
     "create": apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE,
     "write": apsw.SQLITE_OPEN_READWRITE,
     "read": apsw.SQLITE_OPEN_READONLY,
+    "copy": apsw.SQLITE_OPEN_READWRITE,
+    "inspect": apsw.SQLITE_OPEN_READONLY,
 }
+
+
+RESTORE_HINT: Final = (
+    "Nothing was changed. Restore the node from its backup: dansync restore FOLDER --from FILE "
+    "(the damaged file is kept)."
+)
 
 
 class ForeignRow(Exception):
@@ -123,10 +136,7 @@ def explained(path: str) -> Iterator[None]:
             f"The store {path} is being written by another process.", hint="Wait a moment and try again."
         ) from error
     except apsw.FullError as error:
-        raise StoreFull(
-            f"The disk that holds {path} is full. Nothing of this step was written; what was recorded before is safe.",
-            hint="Free some space and run the same command again; it goes on where it stopped.",
-        ) from error
+        raise _full(path) from error
     except (apsw.ReadOnlyError, apsw.PermissionsError, apsw.CantOpenError) as error:
         raise StoreError(
             f"The store {path} cannot be opened for this use ({error}).",
@@ -134,14 +144,33 @@ def explained(path: str) -> Iterator[None]:
         ) from error
     except (apsw.NotADBError, apsw.CorruptError) as error:
         raise StoreDamaged(
-            f"The store {path} is damaged or is not a dansync store ({error}).",
-            hint="Keep the file as it is, and restore the node from its backup or from its parent.",
+            f"The store {path} is damaged or is not a dansync store ({error}).", hint=RESTORE_HINT
+        ) from error
+    except apsw.SQLError as error:
+        if "no such function" not in str(error):
+            raise  # a mistake of ours
+        raise StoreDamaged(
+            f"The store {path} is damaged: the description of a table is not what it should be ({error}).",
+            hint=RESTORE_HINT,
+        ) from error
+    except UnicodeDecodeError as error:  # SQLite gives out a text in which bits flipped as it stands
+        raise StoreDamaged(
+            f"The store {path} is damaged: a text in it cannot be read ({error}).", hint=RESTORE_HINT
         ) from error
     except apsw.IOError as error:
+        if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_SHMSIZE:  # no room for the file beside the store
+            raise _full(path) from error
         raise StoreBroken(
             f"The disk under {path} reported an error ({error}). The last step may or may not have been recorded.",
             hint="Check the disk and start again: the store then shows what is there, and nothing is sent twice.",
         ) from error
+
+
+def _full(path: str) -> StoreFull:
+    return StoreFull(
+        f"The disk that holds {path} is full. Nothing of this step was written; what was recorded before is safe.",
+        hint="Free some space and run the same command again; it goes on where it stopped.",
+    )
 
 
 def open_database(
@@ -160,8 +189,8 @@ def open_database(
     """
     require_sqlite(sqlite_version())
     name = str(path)
-    if vfs is None and mode != "create" and not Path(name).exists():
-        raise StoreError(f"There is no store at {name}.", hint="Create one with: dansync init")
+    if vfs is None:
+        _require_file(Path(name), mode)
     _check_encryption(Path(name), key)
     with explained(name):
         connection = apsw.Connection(name, flags=_FLAGS[mode], vfs=vfs, statementcachesize=200)
@@ -171,28 +200,75 @@ def open_database(
             _configure(connection, mode, exclusive=exclusive, cache_kib=cache_kib)
             _check_identity(connection, name, mode)
             database = Database(connection, name)
-            if mode != "read":
+            if mode in {"write", "create"}:
                 before = int(connection.pragma("user_version"))
                 database.upgraded = run_steps(database) > before > 0
                 _check_encryption(Path(name), key)
-            elif connection.pragma("user_version") != schema.SCHEMA_VERSION:
+            elif int(connection.pragma("user_version")) not in _versions(mode):
                 _refuse_version(name, int(connection.pragma("user_version")))
+            _check_columns(connection, name)
             return database
         except BaseException:
             connection.close()
             raise
 
 
-def scratch_database() -> Database:
-    """Empty captured tables in memory, to rebuild rows in; gone when it is closed."""
-    connection = apsw.Connection(":memory:")
+def _versions(mode: Mode) -> range:
+    """Schema versions that may be looked at; a copy may be an older one, whoever works on it brings it up to date."""
+    return range(1 if mode in {"copy", "inspect"} else schema.SCHEMA_VERSION, schema.SCHEMA_VERSION + 1)
+
+
+def _require_file(path: Path, mode: Mode) -> None:
+    """A store that was here before is missed, never made anew in silence."""
+    size = path.stat().st_size if path.exists() else None
+    if size:
+        return
+    if path.with_name(path.name + RESTORING_SUFFIX).exists():
+        raise StoreError(
+            f"A restore of the store {path} was interrupted.",
+            hint="Run it again, it goes on: dansync restore FOLDER --from FILE",
+        )
+    if path.with_name(f"{path.name}.witness").exists():
+        raise StoreDamaged(
+            f"The store {path} is {'gone' if size is None else 'empty'}, and there was one before.",
+            hint="Put the file back, or restore the node from its backup: dansync restore FOLDER --from FILE",
+        )
+    if mode == "create":
+        return
+    if size is None:
+        raise StoreError(f"There is no store at {path}.", hint="Create one with: dansync init")
+    raise StoreDamaged(f"The store {path} was never completed.", hint="Run dansync init again with the same folder.")
+
+
+def require_unused(path: Path, key: StoreKey | None) -> None:
+    """Raises ``StoreBusy`` if another process has the store open. Changes nothing in it; one that cannot be read at
+    all is taken for unused.
+    """
+    if not path.exists():
+        return
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
-        for statement in schema.captured_statements():
-            connection.execute(statement)
-    except BaseException:
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        if key is not None:
+            _unlock(connection, str(path), key)
+        connection.pragma("locking_mode", "exclusive")
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("ROLLBACK")
+    except apsw.BusyError as error:
+        raise StoreBusy(
+            f"The store {path} is in use by another process.", hint="Let it come to its end, and try again."
+        ) from error
+    except (apsw.Error, StoreError):
+        return
+    finally:
         connection.close()
-        raise
-    return Database(connection, ":memory:")
+
+
+def scratch_database() -> Database:
+    """An empty store in memory, to work something out in. No other process and no disk ever sees it."""
+    database = Database(apsw.Connection(":memory:"), ":memory:")
+    run_steps(database)
+    return database
 
 
 def _check_encryption(path: Path, key: StoreKey | None) -> None:
@@ -208,7 +284,8 @@ def _check_encryption(path: Path, key: StoreKey | None) -> None:
     elif len(header) == len(PLAIN_HEADER) and header != PLAIN_HEADER:
         raise StoreDamaged(
             f"The store {path} is encrypted or is not a dansync store.",
-            hint='If it is encrypted, name its key in node.toml: encryption = "file:PATH" or "keyring:SERVICE"',
+            hint='If it is encrypted, name its key in node.toml: encryption = "file:PATH" or "keyring:SERVICE". '
+            "If not, the file is damaged: dansync restore FOLDER --from FILE (the damaged file is kept).",
         )
 
 
@@ -231,7 +308,9 @@ def _configure(connection: apsw.Connection, mode: Mode, *, exclusive: bool, cach
     connection.set_busy_timeout(limits.BUSY_TIMEOUT_MS)
     if exclusive:
         _pragma(connection, "locking_mode", "exclusive")
-    if mode != "read":
+    if mode == "copy":
+        _pragma(connection, "journal_mode", "delete")
+    elif mode in {"write", "create"}:
         _pragma(connection, "journal_mode", "wal")
         _pragma(
             connection, "synchronous", 2
@@ -262,8 +341,32 @@ def _check_identity(connection: apsw.Connection, name: str, mode: Mode) -> None:
     if application_id != schema.APPLICATION_ID:
         raise StoreDamaged(
             f"The file {name} is not a dansync store.",
-            hint="Name the store's own file, or create a new one elsewhere with: dansync init",
+            hint="Put the store's own file back, or restore it: dansync restore FOLDER --from FILE",
         )
+
+
+_SELECT_COLUMNS: Final = (
+    "SELECT m.name, p.name FROM sqlite_schema AS m, pragma_table_info(m.name) AS p WHERE m.type = 'table' "
+    "ORDER BY m.name, p.cid"
+)
+_COLUMNS: Final = {
+    table.name: tuple(column.name for column in table.columns) for table in schema.metadata.sorted_tables
+}
+
+
+def _check_columns(connection: apsw.Connection, name: str) -> None:
+    """A bit that flips where the names of tables and columns stand makes every later error a riddle."""
+    if connection.pragma("user_version") != schema.SCHEMA_VERSION:
+        return  # a copy of an older one
+    found: dict[str, list[str]] = {}
+    for table, column in connection.execute(_SELECT_COLUMNS):
+        found.setdefault(str(table), []).append(str(column))
+    for table, columns in _COLUMNS.items():
+        if tuple(found.get(table, ())) != columns:
+            raise StoreDamaged(
+                f"The store {name} is damaged: the description of its table {table} is not what it should be.",
+                hint=RESTORE_HINT,
+            )
 
 
 def _refuse_version(name: str, version: int) -> None:

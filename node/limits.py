@@ -20,6 +20,16 @@ WAL_AUTOCHECKPOINT_PAGES: Final = 1_000
 STORE_CACHE_KIB: Final = 16 * KIB  # page cache of a node
 PARENT_CACHE_KIB: Final = 64 * KIB  # page cache of a node that applies others' commits
 
+# --- scrub -----------------------------------------------------------------------------------------------------------
+SCRUB_INTERVAL_S: Final = 86_400  # a running node looks at all its rows once a day
+SCRUB_START_DELAY_MS: Final = 300_000  # not while everything else begins too
+SCRUB_SLICE_COMMITS: Final = 500  # of a log in one read of the store
+SCRUB_SLICE_ROWS: Final = 2_000  # compared in one read of the store: about 40 ms
+SCRUB_PAUSE_SHARE: Final = 2  # a running node pauses that many times as long as a slice took: a third of one core
+SCRUB_PAUSE_MIN_MS: Final = 5
+SCRUB_BUSY_PAUSE_MS: Final = 1_000  # while children's batches wait to be applied
+SCRUB_ROTTEN_MAX: Final = 10_000  # rows of an origin that are named and can be put back at once
+
 # --- commits ---------------------------------------------------------------------------------------------------------
 COMMIT_BYTES_MAX: Final = 4 * MIB  # one transaction's changeset; larger work is split into several commits
 IMPORT_ROWS_PER_COMMIT_MAX: Final = 500  # a bulk import's unit of undo and of resume

@@ -7,6 +7,7 @@ keeps, and the witness file (RELIABILITY D).
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
@@ -138,17 +139,20 @@ def _name(before: Head, head: Head, commit: Commit, following: Commit | None) ->
 
 
 def _hash_of(commit: Commit, previous: Hash, seq: Seq) -> Hash:
-    return commit_hash(
-        previous,
-        commit.origin,
-        seq,
-        commit.schema_version,
-        commit.recorded_at,
-        commit.author,
-        commit.kind,
-        commit.tag,
-        commit.changeset,
-    )
+    try:
+        return commit_hash(
+            previous,
+            commit.origin,
+            seq,
+            commit.schema_version,
+            commit.recorded_at,
+            commit.author,
+            commit.kind,
+            commit.tag,
+            commit.changeset,
+        )
+    except (struct.error, TypeError, AttributeError):  # a flipped bit has made a text of a number, or the like
+        return Hash(b"")
 
 
 def _end(store: Store, origin: OriginId, head: Head) -> Finding | None:

@@ -62,6 +62,7 @@ _SET_REASON = (
     "UPDATE quarantine SET reason = :reason, detail = :detail WHERE origin = :which AND seq = :seq AND "
     "(reason <> :reason OR detail <> :detail)"
 )
+_FORGET_SCRUB = "DELETE FROM scrubbed WHERE origin = ?"  # more rows count from now on
 _DELETE = "DELETE FROM quarantine WHERE origin = ? AND seq = ? AND table_name = ? AND row_id = ?"
 _INSERT_END = (
     "INSERT INTO quarantine_end "
@@ -353,6 +354,7 @@ def _end(
     by: str = "",
     at_seq: int = 0,
 ) -> None:
+    connection.execute(_FORGET_SCRUB, (held.origin,))
     connection.executemany(_DELETE, ((held.origin, held.seq, table, row_id) for table, row_id in over))
     values = (held.origin, held.seq, held.reason, held.detail, held.quarantined_at)
     connection.execute(_INSERT_END, (*values, now_ms, how, by, len(over), len(held.keys) - len(over), at_seq))

@@ -85,7 +85,7 @@ def rebuilt(connection: apsw.Connection, head: Head) -> Iterator[Rebuilt | None]
 def _replay(connection: apsw.Connection, scratch: apsw.Connection, head: Head) -> bool:
     """All of the log, each commit proved by its hash, on what stood at its floor."""
     position = changelog.floor_of(connection, head.origin)
-    if position.seq and not _lay_floor(connection, scratch, position):
+    if position.seq and not lay_floor(connection, scratch, position):
         return False
     replay = Replay(scratch, {})
     while position.seq < head.seq:
@@ -102,13 +102,14 @@ def _replay(connection: apsw.Connection, scratch: apsw.Connection, head: Head) -
     return position == head
 
 
-def _lay_floor(connection: apsw.Connection, scratch: apsw.Connection, floor: Head) -> bool:
+def lay_floor(connection: apsw.Connection, scratch: apsw.Connection, floor: Head) -> bool:
     """The rows of the snapshot at the floor, if they are still those that were signed."""
     found = next((item for item in snapshots.whole(connection, floor.origin) if item.head == floor), None)
     if found is None:
         return False
     try:
-        snapshots.copy_rows(connection, found.offer, scratch)
+        with triggers_off(scratch):
+            snapshots.copy_rows(connection, found.offer, scratch)
     except FrameRefused:
         return False
     return origin_digest(scratch, floor.origin).value == found.offer.statement.digest
@@ -147,8 +148,11 @@ def _table_differences(
 def put_right(connection: apsw.Connection, found: Iterable[RowDifference]) -> int:
     """Make rows what the log says, inside the caller's transaction. Returns how many."""
     count = 0
+    rows = list(found)
     with triggers_off(connection):
-        for item in found:
+        for table in sorted({item.key[0] for item in rows}):
+            connection.execute(f"REINDEX {table}")  # an index entry of the row before it rotted would stop its deletion
+        for item in rows:
             table, _ = item.key
             row = item.here or item.there
             assert row is not None

@@ -282,6 +282,7 @@ class RowDesk:
             ended = quarantine.replaced(connection, origin, keys, answer.head.seq, now, by=answer.signer)
             self._do_again(connection, answer.head, keys, now)
         connection.executemany(_WANT_NO_MORE, ((origin, table, row_id) for table, row_id in keys))
+        connection.execute("DELETE FROM scrubbed WHERE origin = ?", (origin,))  # the rows are not those of then
         sets = quarantine.row_sets(quarantine.held_commits(connection, origin))
         quarantine.retry(connection, now, sets=sets)
         store.rows_changed += 1

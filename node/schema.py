@@ -433,6 +433,17 @@ snapshot_chunk = _local(
     sa.Column("payload", sa.LargeBinary, nullable=False),
 )
 
+scrubbed = _local(
+    "scrubbed",  # what the last scrub found of an origin (node.scrub)
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),  # the commit at which its rows were looked at
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),  # of its rows then; x'' unless they were sound
+    sa.Column("verdict", sa.Text, nullable=False),  # sound, unproven, rot, log_rot, held
+    sa.Column("rotten", sa.Integer, nullable=False),  # rows
+    sa.Column("scrubbed_at", sa.Integer, nullable=False),
+)
+
 alarm = _local(
     "alarm",
     sa.Column("id", sa.Integer, primary_key=True),
@@ -506,11 +517,6 @@ def create_statements() -> tuple[str, ...]:
     for table in CAPTURED_TABLES:
         statements.extend(guard_statements(table.name))
     return tuple(statements)
-
-
-def captured_statements() -> tuple[str, ...]:
-    """The DDL of the captured tables alone, without indexes and guards: for rows that are rebuilt in memory."""
-    return tuple(str(CreateTable(table).compile(dialect=_DIALECT)) for table in CAPTURED_TABLES)
 
 
 def _index_name(index: sa.Index) -> str:

@@ -91,6 +91,7 @@ class ChildEndpoint:
         self._mail = Mail(store, self._reference)
         self._mail_link = self._mail.link(None)
         self._healer = Healer(store, self._reference, key)
+        self._heard = store.statements_heard
         self._verifier = Verifier(store, self._reference, key)
         self._snapshots = SnapshotDesk(store, self._verifier, self._healer)
         self._letters = LetterReader(store, self._mail, self._healer, RowDesk(store, self._mail, key))
@@ -160,6 +161,9 @@ class ChildEndpoint:
 
     def tick(self) -> None:
         self._look_for_mail()
+        if self._heard != self._store.statements_heard:
+            self._heard = self._store.statements_heard
+            self.session.state_again()
         self._perform(self.session.tick(self._now()))
 
     def _look_for_mail(self) -> None:
@@ -238,6 +242,7 @@ class ChildEndpoint:
                 case KeepAcknowledged():
                     self._to_keep.append(action)
                 case Attest():
+                    self._heard = self._store.statements_heard
                     queue.extend(self.session.attested(self._verifier.attest(), self._now()))
                 case KeepVerified():
                     assert self.session.parent is not None

@@ -86,6 +86,7 @@ class Alarm:
 _META_REFERENCE: Final = "reference_origin"
 _META_AUTHORITY: Final = "authority_key"
 _META_MET: Final = "met "  # and a parent: its incarnation when we last met
+_FACT: Final = "fact "  # and its name
 _HOLD: Final = "held "  # and an origin: until when nobody writes it, Unix ms
 _SELECT_META = sql(sa.select(meta.c.value).where(meta.c.key == sa.bindparam("key")))
 _UPSERT_META = (
@@ -150,6 +151,8 @@ class Store:
         """
         self.rows_changed = 0
         """Grows when rows change without a commit: held back ones are applied, or rows are taken from their holder."""
+        self.statements_heard = 0
+        """Grows when a holder's word on its rows has come from below: it is to be passed on."""
         self.missing: tuple[Missing, ...] = ()
         """Commits that the witness saw and the database lacks, found when the store was opened."""
 
@@ -303,6 +306,22 @@ class Store:
     def _set_meta(self, key: str, value: bytes) -> None:
         self.connection.execute(_UPSERT_META, {"key": key, "value": value})
 
+    def fact(self, name: str) -> bytes | None:
+        """Something about this file itself, such as when a backup of it was made; None if it was never kept."""
+        return self._meta(_FACT + name)
+
+    def keep_fact(self, name: str, value: bytes) -> None:
+        """Inside the caller's transaction, or in one of its own."""
+        if self.connection.in_transaction:
+            self._set_meta(_FACT + name, value)
+        else:
+            with self.database.transaction():
+                self._set_meta(_FACT + name, value)
+
+    def forget_fact(self, name: str) -> None:
+        """Inside the caller's transaction."""
+        self.connection.execute("DELETE FROM meta WHERE key = ?", (_FACT + name,))
+
     @property
     def node_id(self) -> NodeId:
         """Written once, when the store is made."""
@@ -374,9 +393,15 @@ class Store:
             )
 
     def renew_incarnation(self) -> None:
-        """The store is not what it was: it comes from an older copy, or is one."""
-        with self.database.transaction():
-            self._set_meta("incarnation", self.minter.incarnation(self.clock.wall_ms()))
+        """The store is not what it was: it comes from an older copy, or is one. Inside the caller's transaction, or in
+        one of its own.
+        """
+        incarnation = self.minter.incarnation(self.clock.wall_ms())
+        if self.connection.in_transaction:
+            self._set_meta("incarnation", incarnation)
+        else:
+            with self.database.transaction():
+                self._set_meta("incarnation", incarnation)
 
     def met(self, parent: NodeId, incarnation: Incarnation) -> bool:
         """Remember the parent's incarnation. True if it was another one before."""

@@ -204,7 +204,9 @@ class Verifier:
         if store.head(head.origin) != head:
             return "elsewhere"
         with store.database.transaction() as connection:
-            _keep(connection, statement)
+            if statement_of(connection, head.origin) != statement:
+                _keep(connection, statement)
+                store.statements_heard += 1
         outcome, repaired = self._compare(statement, now)
         with store.database.transaction() as connection:
             before = self._checked(connection, head.origin)

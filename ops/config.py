@@ -13,8 +13,9 @@ from typing import Final
 
 from node import limits
 from node.encryption import StoreKey, is_setting, load_key
-from node.errors import UsageError
+from node.errors import StoreDamaged, UsageError
 from node.ids import NodeId
+from node.store import Store
 
 SETTINGS_NAME: Final = "node.toml"
 STORE_NAME: Final = "store.db"
@@ -37,7 +38,8 @@ class NodeConfig:
     """The longest pause before the parent is dialled again; shorter only where few children share a parent."""
     encryption: str = ""
     """Where the store's key is: ``file:PATH`` or ``keyring:SERVICE``; empty: the store is a plain file."""
-
+    scrub_interval_s: int = limits.SCRUB_INTERVAL_S
+    """How often a running node looks at all its rows; 0: never."""
     log_keep_days: int = limits.LOG_KEEP_DAYS
     """How long commits that a parent has confirmed are kept in the log; a snapshot then stands for them."""
     log_budget_mib: int = 0
@@ -60,7 +62,7 @@ class NodeConfig:
         return self.folder / REJECTED_NAME
 
 
-_NUMBERS: Final = {"reconnect_ms_max", "log_keep_days", "log_budget_mib"}
+_NUMBERS: Final = {"reconnect_ms_max", "scrub_interval_s", "log_keep_days", "log_budget_mib"}
 _KEYS: Final = {"node_id", "parent_address", "listen", "metrics_listen", "encryption", *_NUMBERS}
 
 
@@ -103,7 +105,18 @@ def load_config(folder: Path) -> NodeConfig:
         encryption=encryption,
         log_keep_days=max(content.get("log_keep_days", limits.LOG_KEEP_DAYS), limits.LOG_KEEP_DAYS_MIN),
         log_budget_mib=max(content.get("log_budget_mib", 0), 0),
+        scrub_interval_s=max(content.get("scrub_interval_s", limits.SCRUB_INTERVAL_S), 0),
     )
+
+
+def require_store_of(config: NodeConfig, store: Store) -> None:
+    """Raises ``StoreDamaged`` if settings and store are of two nodes."""
+    if store.node_id != config.node_id:
+        raise StoreDamaged(
+            f"{config.folder} has the settings of {config.node_id} and the store of {store.node_id}.",
+            hint="One of the two was copied here from another node. Put the right one back, or restore the store: "
+            "dansync restore FOLDER --from FILE (what is there now is kept).",
+        )
 
 
 def _address(path: Path, key: str, value: str) -> str:
@@ -128,6 +141,8 @@ def save_config(config: NodeConfig) -> None:
         lines.append(f"log_keep_days = {config.log_keep_days}")
     if config.log_budget_mib:
         lines.append(f"log_budget_mib = {config.log_budget_mib}")
+    if config.scrub_interval_s != limits.SCRUB_INTERVAL_S:
+        lines.append(f"scrub_interval_s = {config.scrub_interval_s}")
     path = config.folder / SETTINGS_NAME
     temporary = path.with_name(f".{SETTINGS_NAME}.part")
     temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")

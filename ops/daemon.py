@@ -25,7 +25,7 @@ from hub.server import HubServer
 from hub.session import Hub
 from node import limits
 from node.clock import SystemClock
-from node.errors import IdentityError, StoreBusy, StoreError
+from node.errors import IdentityError, StoreBusy, StoreDamaged, StoreError
 from node.identity.certificates import Certificate
 from node.identity.folder import AuthorityFolder, IdentityFolder
 from node.ids import NodeId
@@ -35,10 +35,11 @@ from node.session import ChildEndpoint
 from node.store import Store
 from node.uplink import Parent, Uplink
 from node.verification import Verifier
-from ops.config import NodeConfig
+from ops.config import NodeConfig, require_store_of
 from ops.metrics import MetricsServer, NodeMetrics
 from ops.release import RELEASE
 from ops.renewal import Renewal
+from ops.scrubbing import Scrubber
 
 T = TypeVar("T")
 _log = logging.getLogger("dansync.daemon")
@@ -46,7 +47,7 @@ _log = logging.getLogger("dansync.daemon")
 
 @contextlib.contextmanager
 def daemon_lock(config: NodeConfig) -> Iterator[None]:
-    """Held while a node runs: a second daemon on the same folder is refused. Raises ``StoreBusy``."""
+    """Held while a node runs: a second daemon on the same folder is refused. Raises ``StoreBusy``, ``StoreError``."""
     lock = FileLock(config.lock_path)
     try:
         lock.acquire(timeout=0)
@@ -55,6 +56,11 @@ def daemon_lock(config: NodeConfig) -> Iterator[None]:
             f"Node {config.node_id} is already running in {config.folder}.",
             hint="Stop the other one first, or look at it with: dansync status",
         ) from None
+    except OSError as error:
+        raise StoreError(
+            f"The folder {config.folder} cannot be written ({error.strerror}).",
+            hint="Check that its disk is not full or read-only, and that this user may write there.",
+        ) from error
     try:
         yield
     finally:
@@ -106,6 +112,11 @@ class Daemon:
         self.identities.load()  # before anything else: a node that is not enrolled neither dials nor listens
         key = self.config.store_key()
         store = Store.open(self.config.store_path, clock=self.clock, source=self.source, cache_kib=cache, key=key)
+        try:
+            require_store_of(self.config, store)
+        except StoreDamaged:
+            store.close()
+            raise
         for loss in store.missing:
             _log.error(
                 "commits are missing: the store ends at %d, but %d was made here", loss.found.seq, loss.witnessed.seq
@@ -152,6 +163,9 @@ class Daemon:
                 return
             tasks.append(asyncio.create_task(self._notice()))
             tasks.append(asyncio.create_task(self._prune()))
+            if self.config.scrub_interval_s:
+                scrubber = Scrubber(self.config, self.store, self.in_store, self.clock, self._is_busy)
+                tasks.append(asyncio.create_task(scrubber.keep_scrubbing()))
             if self.server is not None:
                 tasks.append(asyncio.create_task(self.server.failure()))
             if self.uplink is not None:
@@ -210,6 +224,10 @@ class Daemon:
             self.uplink.notify()
         if self.server is not None:
             self.server.notify()
+
+    def _is_busy(self) -> bool:
+        """Whether batches of children wait to be applied."""
+        return self.server is not None and self.server.hub.queued > 0
 
     def _taken_down(self) -> None:
         """Called in the store's thread: something came from the parent, and children may have wanted it."""

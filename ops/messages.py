@@ -29,6 +29,7 @@ SENTENCE_CALLS: Final = frozenset(
         *("Alarm", "Halt", "Refuse", "Close", "Finish", "_finish"),
         *("Note", "_note"),
         *("Objection", "Explanation", "Finding", "_refused", "_clock", "_not_believed", "Refused", "violated", "stop"),
+        "OriginScrub",
     }
 )
 """Beside the error classes: calls whose texts reach a person."""

@@ -19,8 +19,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import start_http_server
 from prometheus_client.registry import Collector
 
+from node.backup import backed_up_at
 from node.clock import SystemClock
 from node.errors import DansyncError, UsageError
+from node.findings import ROTTEN, known_scrubs, scrubbed_at
 from node.protocol.codes import known_code
 from node.quarantine import tally
 from node.reference import Reference
@@ -136,6 +138,7 @@ class NodeMetrics(Collector):
         )
         yield from _quarantine(store, now_ms)
         yield from _copies(store, now_ms)
+        yield from _soundness(store, now_ms)
         yield GaugeMetricFamily(
             "dansync_alarms", "Alarms in the store that nobody has cleared.", value=len(store.alarms(10_000))
         )
@@ -238,6 +241,21 @@ def _quarantine(store: Store, now_ms: int) -> Iterator[Metric]:
     for how, count in found.ended.items():
         over.add_metric([how], count)
     yield over
+
+
+def _soundness(store: Store, now_ms: int) -> Iterator[Metric]:
+    """Ages are left out while there was no backup, or no scrub, yet."""
+    for name, text, at in (
+        ("dansync_backup_age_seconds", "Age of the newest backup of this store.", backed_up_at(store)),
+        ("dansync_scrub_age_seconds", "Seconds since all rows were last looked at.", scrubbed_at(store)),
+    ):
+        if at is not None:
+            yield GaugeMetricFamily(name, text, value=max((now_ms - at) / 1000, 0.0))
+    with store.database.snapshot() as connection:
+        rotten = sum(known.verdict in ROTTEN for known in known_scrubs(connection).values())
+    yield GaugeMetricFamily(
+        "dansync_rotten_origins", "Origins whose rows or log were found rotten by the last scrub.", value=rotten
+    )
 
 
 class MetricsServer:

@@ -324,6 +324,10 @@ class ChildSession:
             actions.append(Send(Heartbeat()))
         return actions
 
+    def state_again(self) -> None:
+        """More is known of how rows stand than when we said so: that is work, though no commit comes."""
+        self._work_since_drained = True
+
     def attested(self, states: Sequence[StateStatement], now_ms: int) -> list[ChildAction]:
         """The answer to ``Attest``: what the parent compares its copies with, before it mints a ticket."""
         if self.state is not ChildState.STREAMING:

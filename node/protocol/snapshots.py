@@ -41,6 +41,7 @@ Actions = list[Send | SnapshotAction]
 class _Outgoing:
     """``sent`` chunks are under way or there, ``stored`` are there; None: not yet asked for."""
 
+    asked: LoadSnapshot
     offer: SnapshotOffer
     sent: int | None = None
     stored: int = 0
@@ -63,7 +64,7 @@ class Snapshots:
         self._waiting: deque[LoadSnapshot] = deque()
         self._loading: LoadSnapshot | None = None
         self._out: _Outgoing | None = None
-        self._later: tuple[Head, int] | None = None
+        self._later: tuple[LoadSnapshot, int] | None = None
         self._in: _Incoming | None = None
 
     # --- outgoing ----------------------------------------------------------------------------------------------------
@@ -82,10 +83,11 @@ class Snapshots:
 
     def loaded(self, offer: SnapshotOffer | None) -> Actions:
         """The answer to ``LoadSnapshot``; None: there is nothing to offer."""
-        self._loading = None
+        asked, self._loading = self._loading, None
+        assert asked is not None
         if offer is None:
             return self._next()
-        self._out = _Outgoing(offer)
+        self._out = _Outgoing(asked, offer)
         return [Send(offer)]
 
     def wanted(self, message: SnapshotWant) -> Actions:
@@ -103,14 +105,14 @@ class Snapshots:
             raise FrameRefused("out_of_turn", "A snapshot was put off that was not offered.")
         self._out = None
         wait_ms = min(max(message.wait_ms, limits.SNAPSHOT_WAIT_MIN_MS), limits.SNAPSHOT_WAIT_MAX_MS)
-        self._later = (out.offer.head, now_ms + wait_ms)
+        self._later = (out.asked, now_ms + wait_ms)
         return []
 
     def tick(self, now_ms: int) -> Actions:
         """Whether it is time to offer again what was put off."""
         if self._later is None or now_ms < self._later[1]:
             return []
-        self._waiting.appendleft(LoadSnapshot(self._later[0]))
+        self._waiting.appendleft(self._later[0])
         self._later = None
         return self._next()
 
@@ -152,7 +154,7 @@ class Snapshots:
     def forget(self, origin: OriginId) -> Actions:
         """The other side does not take this origin."""
         self._waiting = deque(item for item in self._waiting if item.after.origin != origin)
-        if self._later is not None and self._later[0].origin == origin:
+        if self._later is not None and self._later[0].after.origin == origin:
             self._later = None
         if self._out is not None and self._out.offer.head.origin == origin:
             self._out = None

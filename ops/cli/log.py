@@ -37,6 +37,9 @@ class LogGroup(Group):
         return super().parse_args(ctx, args)
 
 
+UNREADABLE: Final = "?"
+
+
 @click.group(
     cls=LogGroup,
     help=N_("The change-log of a node: show it (dansync log FOLDER), or prove that nobody has tampered with it."),
@@ -212,8 +215,11 @@ def _show(output: Output, commits: list[Commit]) -> None:
 
 
 def touched(commit: Commit) -> Counter[str]:
-    """How many rows of each table a commit changed."""
-    return Counter(change.name for change in apsw.Changeset.iter(commit.changeset))
+    """How many rows of each table a commit changed; one of "?" if that cannot be read any more, or never could."""
+    try:
+        return Counter(change.name for change in apsw.Changeset.iter(commit.changeset))
+    except (apsw.Error, UnicodeDecodeError):
+        return Counter({UNREADABLE: 1})
 
 
 def _entry(commit: Commit) -> dict[str, object]:

@@ -44,6 +44,9 @@ COMMANDS: Final = (
             "resync": "resync:resync",
             "prune": "prune:prune",
             "encrypt": "encrypt:encrypt",
+            "backup": "backup:backup",
+            "restore": "restore:restore",
+            "scrub": "scrub:scrub_command",
         },
     ),
     (

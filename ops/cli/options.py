@@ -11,16 +11,18 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import apsw
 import rich_click as click
 
 from node.clock import SystemClock
-from node.database import Mode
+from node.database import Mode, explained
 from node.errors import UsageError
 from node.ids import OriginId, id_from_text
 from node.store import Store
 from node.users import require_role
 from ops.cli.command import command_options as json_option
-from ops.config import NodeConfig, load_config
+from ops.cli.output import Output
+from ops.config import NodeConfig, load_config, require_store_of
 from ops.i18n import N_, _
 
 __all__ = ["Day", "acting_user", "author_option", "folder_argument", "json_option", "named_origin", "opened", "os_user"]
@@ -67,22 +69,34 @@ def opened(folder: Path, mode: Mode = "write", *, call: str, user: str = "") -> 
     """The settings and the store of the node in a folder, for one call of ``node.authorisation`` by a user (default:
     whoever is at the keyboard).
 
-    Raises ``UsageError`` if they are of two nodes, ``NotAllowed`` if the user's role has no such call.
+    Raises ``StoreDamaged`` if they are of two nodes, ``NotAllowed`` if the user's role has no such call.
     """
     config = load_config(folder)
     store = Store.open(
         config.store_path, clock=SystemClock(), source=random.SystemRandom(), mode=mode, key=config.store_key()
     )
     try:
-        if store.node_id != config.node_id:
-            raise UsageError(
-                f"{folder} has the settings of {config.node_id} and the store of {store.node_id}.",
-                hint="One of the two was copied here from another node; put the right one back.",
-            )
+        require_store_of(config, store)
         require_role(store, call, user or acting_user())
-        yield config, store
+        _tell_losses(folder, store)
+        try:
+            yield config, store
+        except apsw.Error:
+            with explained(str(config.store_path)):  # what a command met while it read
+                raise
     finally:
         store.close()
+
+
+def _tell_losses(folder: Path, store: Store) -> None:
+    """Commits that were found missing just now, while somebody looks; the alarm stays."""
+    for loss in store.missing:
+        Output(json_mode=False).warn(
+            _(
+                "Commits are missing: the register ends at commit {found}, and commit {seq} was made here before. The "
+                "disk may be failing. What was sent comes back from the parent: dansync status {folder}"
+            ).format(found=loss.found.seq, seq=loss.witnessed.seq, folder=folder)
+        )
 
 
 def named_origin(store: Store, text: str) -> OriginId:

@@ -9,7 +9,9 @@ from typing import Any
 
 import rich_click as click
 
+from node.backup import backed_up_at
 from node.courier.trips import Trip, trips
+from node.findings import ROTTEN, Known, known_scrubs, scrubbed_at
 from node.identity.folder import Identity
 from node.ids import NodeId, OriginId, id_text
 from node.quarantine import Tally, tally
@@ -74,6 +76,9 @@ class Status:
     alarms: tuple[Alarm, ...]
     store_bytes: int
     trips: tuple[Trip, ...]
+    backed_up_at: int | None  # Unix ms; None: never
+    scrubbed_at: int | None
+    rotten: tuple[Known, ...]
     now: int
 
 
@@ -124,6 +129,9 @@ def collect(config: NodeConfig, store: Store) -> Status:
             tuple(alarms),
             store.size_bytes(),
             trips(store),
+            backed_up_at(store),
+            scrubbed_at(store),
+            tuple(known for known in known_scrubs(store.connection).values() if known.verdict in ROTTEN),
             store.clock.wall_ms(),
         )
 
@@ -200,9 +208,16 @@ def _facts(found: Status) -> list[tuple[str, str]]:
         rows.append((_("Backlog"), _waiting(found.backlog, found.now)))
     rows += _sticks(found.trips)
     rows.append((_("Store"), size(found.store_bytes)))
-    if not (found.halted or found.quarantined_rows or found.alarms):
+    rows.append((_("Backup"), _ago(found.backed_up_at, found.now) or _("never (make one with: dansync backup)")))
+    rows.append((_("Scrub"), _ago(found.scrubbed_at, found.now) or _("not yet (a running node does it by itself)")))
+    if not (found.halted or found.quarantined_rows or found.alarms or found.rotten):
         rows.append((_("Troubles"), _("none")))
     return rows
+
+
+def _ago(at: int | None, now: int) -> str:
+    """'' for never."""
+    return "" if at is None else _("{time}, {age} ago").format(time=moment(at), age=span(now - at))
 
 
 def _name(config: NodeConfig, profile: Profile | None) -> str:
@@ -292,8 +307,19 @@ def _show_children(output: Output, found: Status) -> None:
 
 def _show_troubles(output: Output, found: Status) -> None:
     """To standard output: for `status` they are the result."""
-    if found.halted or found.quarantined_rows or found.alarms:
+    if found.halted or found.quarantined_rows or found.alarms or found.rotten:
         output.line()
+    if found.rotten:
+        count = len(found.rotten)
+        output.line(
+            ngettext(
+                "Rot: {count} register is not what its log says. Put it right with: dansync scrub {folder} --repair",
+                "Rot: {count} registers are not what their logs say. Put them right with: dansync scrub {folder} "
+                "--repair",
+                count,
+            ).format(count=count, folder=found.config.folder),
+            style="bold red",
+        )
     for state in found.halted:
         profile = found.profiles.get(state.head.origin)
         output.line(
@@ -365,6 +391,12 @@ def _document(found: Status) -> dict[str, Any]:
             for alarm in found.alarms
         ],
         "store_bytes": found.store_bytes,
+        "backed_up_at": found.backed_up_at,
+        "scrubbed_at": found.scrubbed_at,
+        "rotten": [
+            {"origin": id_text(known.head.origin), "verdict": known.verdict, "rows": known.rotten}
+            for known in found.rotten
+        ],
         "sticks": [asdict(trip) for trip in found.trips],
     }
 

@@ -188,6 +188,60 @@ def test_a_plain_store_becomes_an_encrypted_one(tmp_path: Path) -> None:
     assert again.returncode == 2 and "already" in again.stderr
 
 
+def test_a_backup_of_an_encrypted_store_is_encrypted_and_can_be_restored(encrypted: Path, tmp_path: Path) -> None:
+    backup = tmp_path / "b"
+    made = ciphered("backup", encrypted, "--to", backup)
+    assert made.returncode == 0, made.stderr
+    assert "Without the key nobody can open it" in made.stdout and "c.key" in made.stdout
+    assert header_of(backup) != PLAIN_HEADER and SECRET.encode() not in backup.read_bytes()
+    assert ciphered("record", "person", encrypted, "--name", "Later", "--sex", "F").returncode == 0
+    (encrypted / "store.db").write_bytes(b"noise" * 2_000)
+    lost = ciphered("status", encrypted)
+    assert lost.returncode == 3 and "damaged" in lost.stderr
+    done = ciphered("restore", encrypted, "--from", backup, "--json")
+    assert done.returncode == 0, done.stderr
+    assert [(loss["from"], loss["to"]) for loss in json.loads(done.stdout)["missing"]] == [(3, 3)]
+    assert [own["seq"] for own in json.loads(ciphered("status", encrypted, "--json").stdout)["own"]] == [2]
+    assert SECRET.encode() not in everything(encrypted)
+    sound = ciphered("scrub", encrypted, "--thorough")
+    assert sound.returncode == 0, sound.stdout
+
+
+def test_a_backup_of_another_key_of_no_key_or_with_a_flipped_bit_is_refused(encrypted: Path, tmp_path: Path) -> None:
+    backup, plain = tmp_path / "b", tmp_path / "plain"
+    assert ciphered("backup", encrypted, "--to", backup).returncode == 0
+    whole = backup.read_bytes()
+    for offset in range(4_096 + 100, len(whole), len(whole) // 5):
+        spoilt = bytearray(whole)
+        spoilt[offset] ^= 1
+        backup.write_bytes(bytes(spoilt))
+        done = ciphered("restore", encrypted, "--from", backup, "--dry-run")
+        assert done.returncode == 3, offset
+    backup.write_bytes(whole)
+    key = tmp_path / "c.key"
+    secret = key.read_text(encoding="ascii")
+    key.write_text("00" * 32 + "\n", encoding="ascii")
+    wrong = ciphered("restore", encrypted, "--from", backup)
+    assert wrong.returncode == 3 and "cannot be read with this key" in wrong.stderr
+    key.write_text(secret, encoding="ascii")
+    other = tmp_path / "other"
+    assert ciphered("init", other, "--node-id", "c", "--tier", "commune").returncode == 0
+    assert ciphered("backup", other, "--to", plain).returncode == 0
+    unencrypted = ciphered("restore", encrypted, "--from", plain)
+    assert unencrypted.returncode == 3 and "is a plain file" in unencrypted.stderr
+    assert "dansync encrypt" in unencrypted.stderr
+    assert not list(encrypted.glob("aside-*")), "nothing was touched"
+    assert ciphered("restore", encrypted, "--from", backup).returncode == 0
+
+
+def test_a_page_of_an_encrypted_store_that_is_damaged_is_found_by_a_scrub(encrypted: Path) -> None:
+    path = encrypted / "store.db"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] + bytes([whole[len(whole) // 2] ^ 1]) + whole[len(whole) // 2 + 1 :])
+    done = ciphered("scrub", encrypted)
+    assert done.returncode == 3 and "dansync restore" in done.stdout + done.stderr, done.stdout
+
+
 def test_a_key_shows_in_no_text_and_has_its_length(tmp_path: Path) -> None:
     key = make_key(f"file:{tmp_path / 'k'}", "c")
     assert key.hex() not in repr(key) + str(key) + f"{key!r}"

@@ -75,6 +75,8 @@ class Log:
         self._hashes: dict[OriginId, list[Hash]] = {}
         self.floors: dict[OriginId, int] = {}
         """Up to here the words are known as a state, not as commits."""
+        self.bare = False
+        """There is no snapshot where the log begins."""
 
     def append(self, which: OriginId, words: Iterable[str] = ()) -> None:
         hashes = self._hashes.setdefault(which, [GENESIS_HASH])
@@ -208,7 +210,7 @@ def _offer_of(log: Log, after: Head, *, anew: bool) -> SnapshotOffer | None:
     which = after.origin
     floor = log.head(which).seq if anew else log.floors.get(which, 0)
     value = log.hash_at(which, floor)
-    if floor <= after.seq or value is None:
+    if log.bare or floor <= after.seq or value is None:
         return None
     head = Head(which, Seq(floor), value)
     return SnapshotOffer(StateStatement(head, value, floor, 0, CHILD_NAME, b"s"), (floor + 1) // 2, value, 1)

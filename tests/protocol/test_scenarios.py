@@ -23,6 +23,7 @@ branch x); a head is shown the same way, ``a:4x``; ``a:5!`` is one that was made
     prune child a 3 | prune parent a 3   the log of a begins behind the third commit; a snapshot stands there
     parent busy | parent free   it takes no snapshot, or does again
     ask a                 somebody wants the parent's copy of a to be taken anew
+    strip child           the snapshot at the floor is gone, too
     lose parent a         the parent has nothing of a any more
     rot child a | rot parent a   a row of a is not what it was written as
     drop up | drop down   the next message in that direction is lost; `double down` makes it arrive twice
@@ -219,6 +220,9 @@ class Scenario:
 
     def do_ask(self, name: str) -> None:
         self.pair.ask_for_state(origin(name))
+
+    def do_strip(self, side: str) -> None:
+        (self.pair.child if side == "child" else self.pair.parent).log.bare = True
 
     def do_lose(self, side: str, name: str) -> None:
         log = (self.pair.child if side == "child" else self.pair.parent).log

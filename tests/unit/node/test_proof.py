@@ -35,6 +35,18 @@ def tree(tmp_path: Path) -> Iterator[Tree]:
     tree.close()
 
 
+def test_a_commit_in_which_a_number_has_become_a_text_is_altered(tree: Tree) -> None:
+    """A flipped bit in the head of a record can do that, whatever the table says."""
+    member = tree.members["c"]
+    origin = member.store.own_origin()
+    connection = member.store.connection
+    connection.execute("PRAGMA writable_schema = 1")
+    connection.execute("UPDATE sqlite_schema SET sql = replace(sql, 'STRICT', '') WHERE name = 'change_log'")
+    connection.execute("PRAGMA writable_schema = RESET")
+    connection.execute("UPDATE change_log SET recorded_at = x'61' WHERE seq = 4 AND origin = ?", (origin,))
+    assert verdict(member, origin) == ("altered", 4)
+
+
 def verdict(member: Member, origin: OriginId) -> tuple[Verdict, int]:
     proof = prove(member.store, Reference(member.store), origin)
     return proof.verdict, proof.seq

@@ -17,6 +17,7 @@ from node.proof import prove
 from node.protocol.messages import SnapshotOffer
 from node.pruning import Budget, Plan, Pruner, log_sizes
 from node.reference import Reference
+from node.scrub import finish, scrub
 from node.snapshot_desk import SnapshotDesk, SnapshotRefused
 from node.store import Store
 from node.verification import Verifier, statement_of
@@ -303,3 +304,31 @@ def test_memory_for_a_snapshot_is_one_chunk(world: Exchange, monkeypatch: pytest
     _take(world, world.d, offer)
     assert world.equal(world.d.store)
     assert changelog.floor_of(world.d.store.connection, world.origin) == offer.head
+
+
+def test_a_parent_that_has_no_room_says_when_to_come(world: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    prune(world.c)
+    lose(world.d, world.origin)
+    monkeypatch.setattr(limits, "SNAPSHOTS_AT_ONCE_MAX", 0)
+    session = world.parents["d"].meet(world.c, follow=True).start().run()
+    assert world.d.store.head(world.origin).seq == 0
+    monkeypatch.setattr(limits, "SNAPSHOTS_AT_ONCE_MAX", 1)
+    session.child_end.tick()
+    session.run()
+    assert world.d.store.head(world.origin).seq == 0, "it is not time yet"
+    world.clock.advance_ms(limits.SNAPSHOT_WAIT_MS)
+    session.child_end.tick()
+    session.run()
+    assert world.equal(world.d.store)
+    session.child_end.link_lost()
+    session.parent_end.link_lost()
+
+
+def test_a_scrub_of_a_pruned_log_begins_at_the_snapshot(world: Exchange) -> None:
+    prune(world.d)
+    row = next(iter(people(world.d.store, world.origin)))
+    found = next(item for item in finish(scrub(world.d.store)).origins if item.origin == world.origin)
+    assert found.verdict == "sound"
+    world.rot(world.d, row, "rot")
+    found = next(item for item in finish(scrub(world.d.store, thorough=True)).origins if item.origin == world.origin)
+    assert found.verdict == "rot" and [item.row_id for item in found.rotten] == [row]

@@ -192,3 +192,23 @@ def test_the_word_of_a_former_holder_does_not_count(world: Exchange) -> None:
     world.climb()
     later = replace(stated(world, world.c), head=replace(stated(world, world.c).head, seq=Seq(9)))
     assert verifier(world.p).verify(signed(later, world.d)) == "refused"
+
+
+def test_a_word_that_comes_after_a_relay_has_drained_climbs_all_the_same(world: Exchange) -> None:
+    """Sessions that stay: the district has said that all is sent before the commune says how its rows stand."""
+    world.climb()
+    up = world.parents["p"].meet(world.d, follow=True).start().run()
+    world.person("An")
+    down = world.parents["d"].meet(world.c, follow=True).start().run()
+    assert outcome(world, world.d) == "equal"
+    up.run()
+    for _ in range(3):
+        world.clock.advance_ms(limits.TICKET_INTERVAL_MS // 2)
+        for session in (up, down, up):
+            session.child_end.wake()
+            session.child_end.tick()
+            session.run()
+    assert stated(world, world.p) == stated(world, world.c)
+    for session in (up, down):
+        session.child_end.link_lost()
+        session.parent_end.link_lost()

@@ -27,6 +27,13 @@ from node.protocol.messages import (
     Heartbeat,
     ParentMessage,
     Refuse,
+    SnapshotAsk,
+    SnapshotChunk,
+    SnapshotLater,
+    SnapshotOffer,
+    SnapshotStored,
+    SnapshotTaken,
+    SnapshotWant,
     States,
     StateStatement,
     Taken,
@@ -78,6 +85,15 @@ STATEMENT_OF = st.builds(
     head=HEAD, digest=HASH, rows=SEQ, stated_at_ms=st.integers(-(1 << 63), (1 << 63) - 1), signer=NODE_ID,
     signature=st.binary(max_size=512),
 )  # fmt: skip
+U31 = st.integers(0, (1 << 31) - 1)
+SNAPSHOT = st.one_of(
+    st.builds(SnapshotOffer, statement=STATEMENT_OF, chunks=U31, root=HASH, schema_version=U31),
+    st.builds(SnapshotWant, head=HEAD, chunk=U31),
+    st.builds(SnapshotLater, head=HEAD, wait_ms=U31),
+    st.builds(SnapshotChunk, origin=ORIGIN, chunk=U31, payload=st.binary(max_size=100)),
+    st.builds(SnapshotStored, origin=ORIGIN, chunk=U31),
+    st.builds(SnapshotTaken, head=HEAD),
+)
 OUTCOME = st.sampled_from(["equal", "repaired", "differs", "held_back", "elsewhere", "refused"])
 REQUESTS: st.SearchStrategy[ChildMessage] = st.one_of(
     st.builds(
@@ -89,6 +105,7 @@ REQUESTS: st.SearchStrategy[ChildMessage] = st.one_of(
     HEADS,
     st.builds(BatchFrame, batch=NUMBER, header=st.none() | HEADER, payload=st.binary(max_size=100), last=st.booleans()),
     st.builds(States, st.lists(STATEMENT_OF, max_size=3).map(tuple)),
+    SNAPSHOT,
     st.builds(Want, have=HEAD, older=st.lists(HEAD, max_size=3).map(tuple)),
     st.builds(Taken, batch=NUMBER, head=HEAD),
     st.builds(Drained),
@@ -107,6 +124,8 @@ RESPONSES: st.SearchStrategy[ParentMessage] = st.one_of(
     st.builds(Acknowledge, batch=NUMBER, head=HEAD, applied=COUNT, quarantined=COUNT),
     st.builds(Refuse, origin=ORIGIN, code=st.sampled_from(sorted(CODES)), detail=TEXT, batch=st.none() | NUMBER),
     st.builds(Verified, head=HEAD, outcome=OUTCOME),
+    SNAPSHOT,
+    st.builds(SnapshotAsk, origin=ORIGIN),
     st.builds(Ticket, ticket=TICKET),
     st.builds(Heartbeat),
     FINISH,
@@ -172,6 +191,7 @@ def response(change: Callable[[sync_pb2.SyncResponse], object], message: ParentM
     return frame.SerializeToString()
 
 
+OFFER = SnapshotOffer(STATEMENT, 1, Hash(b"r" * 32), 1)
 BATCH = batch(1, zero(origin("a")), A1)
 BAD_REQUESTS: list[tuple[str, Callable[[sync_pb2.SyncRequest], object], ChildMessage, str]] = [
     ("hello: no node id", lambda f: setattr(f.hello, "node_id", ""), hello(), "malformed"),
@@ -200,6 +220,11 @@ BAD_REQUESTS: list[tuple[str, Callable[[sync_pb2.SyncRequest], object], ChildMes
     ("batch: a long signer", lambda f: setattr(f.batch.header, "signer", LONG), BATCH, "oversized"),
     ("batch: a long signature", lambda f: setattr(f.batch.header, "signature", b"s" * 513), BATCH, "oversized"),
     ("batch: a frame over the limit", lambda f: setattr(f.batch, "payload", bytes(limits.FRAME_BYTES_MAX)), BATCH, "oversized"),
+    ("snapshot: no step", lambda f: f.snapshot.ClearField("taken"), SnapshotTaken(A1), "malformed"),
+    ("snapshot: a short root", lambda f: setattr(f.snapshot.offer, "root", b"r"), OFFER, "malformed"),
+    ("snapshot: a short origin", lambda f: setattr(f.snapshot.chunk, "origin", b"o"), SnapshotChunk(origin("a"), 0, b""), "malformed"),
+    ("snapshot: no head", lambda f: f.snapshot.want.ClearField("head"), SnapshotWant(A1, 0), "malformed"),
+    ("snapshot: asked for by a child", lambda f: setattr(f.snapshot.ask, "origin", b"o" * 16), SnapshotTaken(A1), "malformed"),
     ("states: too many", lambda f: [f.states.states.add() for _ in range(limits.STATES_PER_FRAME_MAX)], States((STATEMENT,)), "oversized"),
     ("states: a short digest", lambda f: setattr(f.states.states[0], "digest", b"d"), States((STATEMENT,)), "malformed"),
     ("states: rows that no store can hold", lambda f: setattr(f.states.states[0], "rows", 1 << 63), States((STATEMENT,)), "malformed"),
@@ -224,6 +249,8 @@ BAD_RESPONSES: list[tuple[str, Callable[[sync_pb2.SyncResponse], object], Parent
     ("refuse: no origin", lambda f: f.refuse.ClearField("origin"), refuse(origin("a")), "malformed"),
     ("refuse: a long code", lambda f: setattr(f.refuse, "code", LONG), refuse(origin("a")), "oversized"),
     ("refuse: a long detail", lambda f: setattr(f.refuse, "detail", LONG), refuse(origin("a")), "oversized"),
+    ("snapshot: no step", lambda f: f.snapshot.ClearField("taken"), SnapshotTaken(A1), "malformed"),
+    ("snapshot: asked for without an origin", lambda f: setattr(f.snapshot.ask, "origin", b""), SnapshotAsk(origin("a")), "malformed"),
     ("verified: no outcome", lambda f: f.verified.ClearField("outcome"), Verified(A1, "equal"), "malformed"),
     ("verified: an outcome of tomorrow", lambda f: setattr(f.verified, "outcome", 99), Verified(A1, "equal"), "malformed"),
     ("ticket: too long", lambda f: setattr(f.ticket, "ticket", b"t" * 65), Ticket(b"t"), "oversized"),

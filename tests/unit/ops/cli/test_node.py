@@ -131,8 +131,8 @@ def test_settings_and_store_of_two_nodes_are_refused(tmp_path: Path) -> None:
     settings = (folder / "node.toml").read_text()
     (folder / "node.toml").write_text(settings.replace("tran-phu", "le-loi"))
     result = dansync("status", folder)
-    assert result.exit_code == 2
-    assert "put the right one back" in result.stderr
+    assert result.exit_code == 3
+    assert "Put the right one back" in result.stderr
 
 
 def test_a_damaged_store_has_exit_code_3(tmp_path: Path) -> None:
