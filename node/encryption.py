@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
 from node.errors import StoreError
+from node.secret import write_secret
 
 KEY_BYTES: Final = 32
 CIPHER: Final = "chacha20"
@@ -90,15 +91,11 @@ def make_key(setting: str, node_id: str) -> StoreKey:
 
 def _write(path: Path, text: str) -> None:
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_secret(path, f"{text}\n".encode("ascii"))
     except OSError as error:
         raise StoreError(
             f"The key file {path} cannot be made ({error.strerror}).", hint="Choose a folder that exists."
         ) from error
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _from_file(path: Path) -> str:

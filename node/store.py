@@ -17,7 +17,7 @@ from typing import Final, cast
 import apsw
 import sqlalchemy as sa
 
-from node import changelog, limits
+from node import branch, changelog, limits
 from node.capture import Capture, captured_transaction, captured_work
 from node.chain import KIND_PROFILE, Commit, Head
 from node.clock import Clock
@@ -302,12 +302,19 @@ class Store:
         return capture.commit
 
     def _meet_witness(self) -> None:
-        """Compare own heads with the witness. Missing commits: alarm, new incarnation, go on working (DESIGN 2)."""
+        """Compare own heads with the witness. Missing commits: alarm, new incarnation, go on working (DESIGN 2).
+
+        What was put aside is not missing: a node that is killed while it heals has not told the witness yet.
+        """
         witnessed = self.witness.heads()
         own = []
         for state in self.states():
             seen = witnessed.get(state.head.origin)
-            if state.own and seen is not None:
+            if not state.own or seen is None:
+                continue
+            if branch.is_aside(self.connection, seen):
+                self._reset_witness(state.head)
+            else:
                 own.append((state.head, changelog.hash_at(self.connection, seen.origin, seen.seq)))
         missing = self.witness.missing(own)
         if not missing:
@@ -323,11 +330,14 @@ class Store:
                     now,
                 )
         for loss in missing:
-            try:
-                self.witness.reset(loss.found)
-            except OSError:
-                self.witness_failures += 1  # the next start will find, and say, the same again
+            self._reset_witness(loss.found)
         self.missing = tuple(missing)
+
+    def _reset_witness(self, head: Head) -> None:
+        try:
+            self.witness.reset(head)
+        except OSError:
+            self.witness_failures += 1  # the next start will find the same again
 
     def close(self) -> None:
         self.database.close()

@@ -132,6 +132,8 @@ class Daemon:
                 f"Node {self.config.node_id} is being restored from its parent.",
                 hint=f"Run dansync restore {self.config.folder} again, until it says that it is done.",
             )
+        for origin in store.own_origins():
+            store.unhold(origin)  # nobody heals it now: who held it was killed
         self._reference = Reference(store)
         store.retry_quarantined()  # what stood in the way may be gone since the node stopped
         return store

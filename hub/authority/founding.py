@@ -24,7 +24,7 @@ def found(
     """Make this node the authority; returns its certificate. After a crash, called again, it goes on where it
     stopped.
     """
-    register = store.own_origin()
+    register = store.own_origin_of(store.node_id)  # a try before this one may have begun the reference origin too
     profile = store.profiles()[register]
     origin = _reference_origin(store, profile)
     store.trust(origin, public_key)

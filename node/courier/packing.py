@@ -22,7 +22,7 @@ from node.courier.frames import framed
 from node.courier.manifest import Direction, Header, Manifest, Span
 from node.courier.wire import encode_header, encode_manifest
 from node.errors import StoreBusy, UsageError
-from node.identity.folder import Identity, sync_folder
+from node.identity.folder import Identity
 from node.identity.keys import NodeKey
 from node.identity.statements import courier_statement
 from node.outgoing import next_batch
@@ -30,6 +30,7 @@ from node.protocol.assembly import cut
 from node.protocol.messages import BatchHeader, BatchNumber, ChildMessage, Finish, Message, ParentMessage
 from node.reference import Reference
 from node.schema import SCHEMA_VERSION
+from node.secret import sync_folder
 from node.store import Store
 from node.wire import encode_request, encode_response
 

@@ -16,6 +16,7 @@ from node.errors import IdentityError, UsageError
 from node.identity.certificates import Certificate, CertificateAuthority, chains, read_certificate
 from node.identity.keys import NodeKey
 from node.ids import NodeId
+from node.secret import sync_folder
 
 IDENTITY_NAME: Final = "identity"
 AUTHORITY_NAME: Final = "authority"
@@ -149,13 +150,3 @@ def _replace(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
     temporary.replace(path)
     sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename durable, where the system lets a folder be opened."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from node.errors import IdentityError, UsageError
+from node.secret import write_secret
 
 # Deterministic (RFC 6979): no weak random number can give the key away, and a simulated world replays to the byte.
 _ALGORITHM: Final = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
@@ -92,15 +93,11 @@ class NodeKey:
     def save(self, path: Path) -> None:
         """Write the key, durably, into a new file of mode 0600. Raises ``UsageError`` if there is one."""
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+            write_secret(path, self.pem())
         except FileExistsError:
             raise UsageError(
                 f"There is a key already at {path}.", hint="A key is never overwritten; choose another place."
             ) from None
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(self.pem())
-            file.flush()
-            os.fsync(file.fileno())
 
     def pem(self) -> bytes:
         """PKCS #8, not encrypted."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import rich_click as click
@@ -18,6 +17,7 @@ from node.identity.folder import IdentityFolder
 from node.ids import NodeId
 from node.interchange.values import ValueRefused, read_id, read_node_id
 from node.reference import Reference
+from node.secret import write_secret
 from ops.cli.command import Group, command_options
 from ops.cli.moving import dissolve, move
 from ops.cli.options import acting_user, folder_argument, opened
@@ -161,7 +161,7 @@ def invite(
     if out is None:
         output.line(invitation.text.rstrip("\n"))
     else:
-        _write_secret(out, invitation.text)
+        write_secret(out, invitation.text.encode("ascii"))
         output.line(
             _("The invitation of {node} is in {file}, good until {until}.").format(
                 node=name, file=out, until=moment(invitation.certificate.not_after_ms)
@@ -178,12 +178,6 @@ def invite(
             "file": str(out or ""),
         }
     )
-
-
-def _write_secret(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(text)
 
 
 @node.command(

@@ -10,13 +10,14 @@ import apsw
 import rich_click as click
 
 from node.clock import SystemClock
-from node.encryption import StoreKey, is_setting, make_key, require_cipher
+from node.encryption import PLAIN_HEADER, StoreKey, header_of, is_setting, load_key, make_key, require_cipher
 from node.errors import StoreDamaged, StoreError, UsageError
 from node.store import Store
+from node.users import require_role
 from ops.cli.command import Command, command_options
-from ops.cli.options import folder_argument, opened
+from ops.cli.options import acting_user, folder_argument, opened
 from ops.cli.output import Output
-from ops.config import NodeConfig, save_config
+from ops.config import NodeConfig, load_config, save_config
 from ops.daemon import daemon_lock
 from ops.i18n import N_, _
 
@@ -44,23 +45,52 @@ def encrypt(folder: Path, *, setting: str, json_mode: bool) -> None:
     if not is_setting(setting):
         raise UsageError(f"--key: {setting!r} names no key.", hint="Give file:PATH or keyring:SERVICE.")
     require_cipher(apsw)
-    with opened(folder, call="encrypt") as (config, _store):
-        if config.encryption:
-            raise UsageError(
-                f"The store of node {config.node_id} is encrypted already.", hint="There is nothing to do."
-            )
-    with daemon_lock(config):
-        key = make_key(setting, config.node_id)
-        _replace(config, key)
-        save_config(replace(config, encryption=setting))
+    config = load_config(folder)
+    if not _finished(config, setting):
+        with opened(folder, call="encrypt"):
+            if config.encryption:
+                raise UsageError(
+                    f"The store of node {config.node_id} is encrypted already.", hint="There is nothing to do."
+                )
+        with daemon_lock(config):
+            key = make_key(setting, config.node_id)
+            _replace(config, key)
+            save_config(replace(config, encryption=setting))
     output.line(_("The store is encrypted. Keep a copy of its key elsewhere: {key}.").format(key=setting))
     output.document({"node_id": config.node_id, "encryption": setting})
 
 
+def _finished(config: NodeConfig, setting: str) -> bool:
+    """A try that was killed between its last two steps left an encrypted store that the settings call a plain one: put
+    that right. False if there is nothing of the kind. Raises ``StoreError`` if the key cannot be had or is another one.
+    """
+    if config.encryption or header_of(config.store_path) in {b"", PLAIN_HEADER}:
+        return False
+    with daemon_lock(config):
+        store = _open(config.store_path, load_key(setting, config.node_id))
+        try:
+            require_role(store, "encrypt", acting_user())
+        finally:
+            store.close()
+        _clear(_copy_of(config))
+        save_config(replace(config, encryption=setting))
+    return True
+
+
+def _copy_of(config: NodeConfig) -> Path:
+    return config.store_path.with_suffix(".encrypting")
+
+
+def _clear(copy: Path) -> None:
+    """Take away a copy and what SQLite and the store keep beside it."""
+    for ending in ("", "-wal", "-shm", "-journal", ".witness"):
+        copy.with_name(copy.name + ending).unlink(missing_ok=True)
+
+
 def _replace(config: NodeConfig, key: StoreKey) -> None:
     """Copy, encrypt the copy, compare, and only then put it in the place of the plain file."""
-    path, copy = config.store_path, config.store_path.with_suffix(".encrypting")
-    copy.unlink(missing_ok=True)
+    path, copy = config.store_path, _copy_of(config)
+    _clear(copy)
     plain = _open(path, None)
     try:
         plain.connection.execute("VACUUM INTO ?", (str(copy),)).fetchall()
@@ -81,9 +111,7 @@ def _replace(config: NodeConfig, key: StoreKey) -> None:
     if path.with_name(path.name + "-wal").exists():
         raise StoreError(f"Another program has {path} open.", hint="Close it and run the same command again.")
     copy.replace(path)
-    for leftover in ("-wal", "-shm"):
-        copy.with_name(copy.name + leftover).unlink(missing_ok=True)
-    copy.with_name(copy.name + ".witness").unlink(missing_ok=True)
+    _clear(copy)
 
 
 def _open(path: Path, key: StoreKey | None) -> Store:

@@ -94,6 +94,24 @@ def test_without_the_cipher_or_without_the_key_nothing_opens_it(encrypted: Path,
     assert "cannot be read" in ciphered("status", encrypted).stderr
 
 
+def test_encryption_that_was_killed_before_its_last_step_is_finished_with_the_right_key_only(
+    encrypted: Path, tmp_path: Path
+) -> None:
+    settings = encrypted / "node.toml"
+    with_key = settings.read_text(encoding="utf-8")
+    settings.write_text("\n".join(line for line in with_key.splitlines() if "encryption" not in line), encoding="utf-8")
+    none = ciphered("encrypt", encrypted, "--key", f"file:{tmp_path / 'other'}")
+    assert none.returncode == 3 and not (tmp_path / "other").exists(), "no new key is made for a store that has one"
+    make_key(f"file:{tmp_path / 'other'}", "c")
+    wrong = ciphered("encrypt", encrypted, "--key", f"file:{tmp_path / 'other'}")
+    assert wrong.returncode == 3 and "cannot be read with this key" in wrong.stderr
+    assert not load_config(encrypted).encryption
+    right = ciphered("encrypt", encrypted, "--key", f"file:{tmp_path / 'c.key'}")
+    assert right.returncode == 0, right.stderr
+    assert load_config(encrypted).encryption == f"file:{tmp_path / 'c.key'}"
+    assert ciphered("status", encrypted).returncode == 0
+
+
 def test_a_plain_store_is_refused_where_encryption_is_configured(tmp_path: Path) -> None:
     folder = tmp_path / "c"
     assert dansync("init", folder, "--node-id", "c", "--tier", "commune").returncode == 0

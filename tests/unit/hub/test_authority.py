@@ -25,7 +25,7 @@ from node.identity.keys import NodeKey
 from node.identity.statements import batch_statement, join_statement
 from node.ids import GENESIS_HASH, NodeId, OriginId, Seq, UnitCode
 from node.reference import Reference
-from node.store import Profile, Store
+from node.store import PURPOSE_REFERENCE, Profile, Store
 from tests.identities import Member, Tree
 
 NOW_MS = 1_790_000_000_000
@@ -88,6 +88,17 @@ def test_founding_is_one_act_and_can_be_done_again(tree: Tree) -> None:
     assert store.head(reference).seq == before.seq + 1, "one more certificate"
     assert len(tree.authority.reference.nodes()) == 1
     assert {item.node_id for item in tree.authority.reference.current_holdings()} == {"root"}
+
+
+def test_founding_goes_on_where_a_killed_try_had_only_begun_the_reference_data(tmp_path: Path) -> None:
+    key = NodeKey.generate()
+    profile = Profile(NodeId("r"), NodeId(""), "province", "52", "", "r")
+    store = Store.create(tmp_path / "r.db", profile, clock=ManualClock(0), source=random.Random(0))
+    begun = store.begin_origin(replace(profile, purpose=PURPOSE_REFERENCE))
+    found(store, CertificateAuthority.create("test", 0), key.public, by="tester")
+    assert store.reference_origin() == begun
+    assert [node.node_id for node in Reference(store).nodes()] == ["r"]
+    store.close()
 
 
 def test_every_act_stands_in_the_log_with_its_author(tree: Tree) -> None:

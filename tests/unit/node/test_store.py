@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node import database, limits, tickets
+from node import branch, database, limits, tickets
 from node.chain import KIND_REGISTER, Commit, Head, check_chain, commit_hash
 from node.clock import ManualClock
 from node.database import ForeignRow, open_database, require_sqlite, run_steps
@@ -348,6 +348,26 @@ def test_commits_that_are_gone_are_alarmed_and_the_node_goes_on(tmp_path: Path) 
     store.close()
     store = again(tmp_path / "c.db")
     assert not store.missing, "said once"
+    store.close()
+
+
+def test_a_witness_of_a_commit_that_was_put_aside_is_no_loss_and_is_set_right(tmp_path: Path) -> None:
+    """A node is killed after it has changed over to its parent's history and before it has told the witness."""
+    store = new_store(tmp_path)
+    origin = store.own_origin()
+    for name in ("a", "b"):
+        add_persons(store, [name])
+    _, kept, aside = all_commits(store, origin)
+    incarnation = store.incarnation
+    with store.database.transaction() as connection:
+        branch.keep_aside(connection, [aside], 1)
+        connection.execute("DELETE FROM change_log WHERE origin = ? AND seq = 3", (origin,))
+        connection.execute("UPDATE origin_head SET seq = 2, hash = ? WHERE origin = ?", (kept.hash, origin))
+    store.close()
+    store = again(tmp_path / "c.db")
+    assert not store.missing and not store.alarms()
+    assert store.incarnation == incarnation
+    assert Witness(DiskWitnessFile(f"{tmp_path / 'c.db'}.witness")).heads() == {origin: kept.head}
     store.close()
 
 
