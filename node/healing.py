@@ -2,16 +2,13 @@
 
 A holder takes the parent's history and does again what only it had. A relay takes it too, and sends what only it had to
 the holder, as letters; so does a former holder. The holder does again what comes in letters, unless it has it. Every
-healing leaves a report: what stood against each other, and which of it stands now.
+healing leaves a report (node.reports): what stood against each other, and which of it stands now.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
-
-import sqlalchemy as sa
 
 from node import branch, changelog
 from node.branch import Fork, SideBatch
@@ -21,21 +18,17 @@ from node.codec import decode_batch, encode_batch
 from node.errors import LetterRefused
 from node.identity.keys import NodeKey, verifies
 from node.identity.statements import batch_statement
-from node.ids import OriginId, RowId, Seq
+from node.ids import OriginId, Seq
 from node.mail import READ, Mail, Reading, compose
 from node.protocol.messages import BatchHeader, Letter
 from node.redoing import Finding, Redoing, inserted_rows, typed_twice
 from node.reference import Reference
 from node.replay import Replay, RowKey, store_quarantine
-from node.schema import healing, healing_finding, sql
+from node.reports import BRANCH, FORK, RESTORED, TRUNK, Kind
 from node.store import Store
 from node.wire import decode_side_batch, encode_side_batch
 
 LETTER_BRANCH: Final = "branch"
-RESTORED: Final = "restored"  # the parent had more of an own origin: its commits came back
-FORK: Final = "fork"  # own, both had something
-TRUNK: Final = "trunk"  # relayed, both had something
-BRANCH: Final = "branch"  # own; a letter brought what another store had
 
 _INSERT_HEALING = (
     "INSERT INTO healing (origin, kind, healed_at, common_seq, trunk_seq, trunk_hash, side_seq, side_hash, detail) "
@@ -47,67 +40,6 @@ _INSERT_FINDING = (
 )
 _SET_REDONE = "UPDATE side_commit SET redone_seq = ? WHERE origin = ? AND hash = ?"
 _SET_REDONE_COUNT = "UPDATE healing SET redone = ? WHERE id = ?"
-_SELECT_HEALINGS = sql(
-    sa.select(
-        *(
-            healing.c[name]
-            for name in ("id", "origin", "kind", "healed_at", "common_seq", "trunk_seq", "side_seq", "redone", "detail")
-        ),
-        sa.select(sa.func.count())
-        .select_from(healing_finding)
-        .where(healing_finding.c.healing == healing.c.id)
-        .scalar_subquery(),
-    ).order_by(healing.c.id.desc())
-)
-_SELECT_FINDINGS = sql(
-    sa.select(
-        healing_finding.c.kind,
-        healing_finding.c.table_name,
-        healing_finding.c.row_id,
-        healing_finding.c.column_name,
-        healing_finding.c.kept,
-        healing_finding.c.lost,
-        healing_finding.c.other_row_id,
-    )
-    .where(healing_finding.c.healing == sa.bindparam("which"))
-    .order_by(healing_finding.c.number)
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """One healing, as it is shown. ``side_seq`` - ``common_seq`` commits were put aside, ``redone`` done again."""
-
-    id: int
-    origin: OriginId
-    kind: str
-    healed_at: int
-    common_seq: Seq
-    trunk_seq: Seq
-    side_seq: Seq
-    redone: int
-    detail: str
-    findings: int
-
-
-def reports(store: Store) -> list[Report]:
-    """All healings, the newest first."""
-    with store.database.snapshot() as connection:
-        return [
-            Report(
-                row[0], OriginId(row[1]), row[2], row[3], Seq(row[4]), Seq(row[5]), Seq(row[6]), row[7], row[8], row[9]
-            )
-            for row in connection.execute(_SELECT_HEALINGS)
-        ]
-
-
-def findings_of(store: Store, which: int) -> list[Finding]:
-    """What a person should look at in one healing."""
-    with store.database.snapshot() as connection:
-        return [
-            Finding(row[0], row[1], RowId(row[2]), row[3], row[4], row[5], RowId(row[6]))
-            for row in connection.execute(_SELECT_FINDINGS, {"which": which})
-        ]
 
 
 class Healer:
@@ -338,7 +270,7 @@ class Healer:
 
     # --- reports -------------------------------------------------------------------------------------------------
 
-    def _report(self, fork: Fork, kind: str, now: int) -> int:
+    def _report(self, fork: Fork, kind: Kind, now: int) -> int:
         row = self._store.connection.execute(
             _INSERT_HEALING,
             (

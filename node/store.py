@@ -105,6 +105,7 @@ _SELECT_STATES = sql(
 _INSERT_ALARM = sql(sa.insert(alarm).values({n: sa.bindparam(n) for n in ("raised_at", "code", "origin", "detail")}))
 _SELECT_ALARMS = sql(
     sa.select(alarm.c.id, alarm.c.raised_at, alarm.c.code, alarm.c.origin, alarm.c.detail)
+    .where(alarm.c.cleared_at == 0)
     .order_by(alarm.c.id.desc())
     .limit(sa.bindparam("count"))
 )
@@ -560,7 +561,7 @@ class Store:
             self._raise_alarm(code, origin, detail, self.clock.wall_ms())
 
     def alarms(self, count: int = 100) -> list[Alarm]:
-        """The newest alarms first."""
+        """Alarms that nobody has cleared, the newest first."""
         with explained(self.database.path):
             return [
                 Alarm(row[0], row[1], row[2], row[3], row[4])

@@ -19,8 +19,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import start_http_server
 from prometheus_client.registry import Collector
 
+from node import reports
 from node.clock import SystemClock
 from node.errors import DansyncError, UsageError
+from node.mail import Mail
 from node.protocol.codes import known_code
 from node.quarantine import tally
 from node.reference import Reference
@@ -134,6 +136,7 @@ class NodeMetrics(Collector):
             value=store.quarantined_rows(),
         )
         yield from _quarantine(store, now_ms)
+        yield from _healings(store)
         yield GaugeMetricFamily(
             "dansync_alarms", "Alarms in the store that nobody has cleared.", value=len(store.alarms(10_000))
         )
@@ -209,6 +212,25 @@ def _quarantine(store: Store, now_ms: int) -> Iterator[Metric]:
     for how, count in found.ended.items():
         over.add_metric([how], count)
     yield over
+
+
+def _healings(store: Store) -> Iterator[Metric]:
+    with store.database.snapshot() as connection:
+        found = reports.tally(connection)
+    done = CounterMetricFamily(
+        "dansync_healings", "Times that an origin here and elsewhere was put together again, by kind.", labels=["kind"]
+    )
+    for kind, count in found.healings.items():
+        done.add_metric([kind], count)
+    yield done
+    yield GaugeMetricFamily(
+        "dansync_open_findings", "Findings of healings that nobody has looked at.", value=found.open_findings
+    )
+    yield GaugeMetricFamily(
+        "dansync_waiting_letters",
+        "Letters that wait here, for this node or for the next one.",
+        value=Mail(store, Reference(store)).unread(),
+    )
 
 
 class MetricsServer:

@@ -40,6 +40,7 @@ COMMANDS: Final = (
             "log": "log:log",
             "courier": "courier:courier",
             "quarantine": "quarantine:quarantine",
+            "healing": "healing:healing",
             "encrypt": "encrypt:encrypt",
         },
     ),

@@ -9,9 +9,11 @@ from typing import Any
 
 import rich_click as click
 
+from node import reports
 from node.courier.trips import Trip, trips
 from node.identity.folder import Identity
 from node.ids import NodeId, OriginId, id_text
+from node.mail import Mail
 from node.quarantine import Tally, tally
 from node.reference import Reference
 from node.store import Acknowledgement, Alarm, OriginState, Profile, Store
@@ -71,6 +73,8 @@ class Status:
     halted: tuple[OriginState, ...]
     quarantined_rows: int
     quarantine: Tally
+    healings: reports.Tally
+    letters: int  # that wait, for this node or for the next one
     alarms: tuple[Alarm, ...]
     store_bytes: int
     trips: tuple[Trip, ...]
@@ -121,6 +125,8 @@ def collect(config: NodeConfig, store: Store) -> Status:
             tuple(state for state in known if state.halted),
             store.quarantined_rows(),
             tally(store.connection),
+            reports.tally(store.connection),
+            Mail(store, reference).unread(),
             tuple(alarms),
             store.size_bytes(),
             trips(store),
@@ -198,11 +204,22 @@ def _facts(found: Status) -> list[tuple[str, str]]:
             rows.append((_("Acknowledged"), _acknowledged(found, state)))
     if found.backlog is not None:
         rows.append((_("Backlog"), _waiting(found.backlog, found.now)))
+    if found.letters:
+        text = ngettext(
+            "{count} waits, for this node or for the next one on its way",
+            "{count} wait, for this node or for the next one on their way",
+            found.letters,
+        )
+        rows.append((_("Letters"), text.format(count=found.letters)))
     rows += _sticks(found.trips)
     rows.append((_("Store"), size(found.store_bytes)))
-    if not (found.halted or found.quarantined_rows or found.alarms):
+    if not _troubled(found):
         rows.append((_("Troubles"), _("none")))
     return rows
+
+
+def _troubled(found: Status) -> bool:
+    return bool(found.halted or found.quarantined_rows or found.healings.open_findings or found.alarms)
 
 
 def _name(config: NodeConfig, profile: Profile | None) -> str:
@@ -292,7 +309,7 @@ def _show_children(output: Output, found: Status) -> None:
 
 def _show_troubles(output: Output, found: Status) -> None:
     """To standard output: for `status` they are the result."""
-    if found.halted or found.quarantined_rows or found.alarms:
+    if _troubled(found):
         output.line()
     for state in found.halted:
         profile = found.profiles.get(state.head.origin)
@@ -319,6 +336,8 @@ def _show_troubles(output: Output, found: Status) -> None:
             ).format(count=count, rows=rows, age=age, folder=found.config.folder),
             style="yellow",
         )
+    if found.healings.open_findings:
+        output.line(_to_look_at(found), style="yellow")
     for alarm in found.alarms[:ALARMS_SHOWN]:
         output.line(
             _("Alarm {time} ({code}): {detail}").format(
@@ -328,6 +347,18 @@ def _show_troubles(output: Output, found: Status) -> None:
         )
     if len(found.alarms) > ALARMS_SHOWN:
         output.line(_("... and {count} older alarms.").format(count=len(found.alarms) - ALARMS_SHOWN))
+
+
+def _to_look_at(found: Status) -> str:
+    healings = ngettext("{count} healing", "{count} healings", found.healings.open_healings).format(
+        count=found.healings.open_healings
+    )
+    findings = ngettext("{count} finding", "{count} findings", found.healings.open_findings).format(
+        count=found.healings.open_findings
+    )
+    return _("{healings} with {findings} to look at: dansync healing list {folder}").format(
+        healings=healings, findings=findings, folder=found.config.folder
+    )
 
 
 # --- for programs ----------------------------------------------------------------------------------------------------
@@ -355,6 +386,8 @@ def _document(found: Status) -> dict[str, Any]:
         "halted": [_origin(state, found) for state in found.halted],
         "quarantined_rows": found.quarantined_rows,
         "quarantine": asdict(found.quarantine),
+        "healings": asdict(found.healings),
+        "letters": found.letters,
         "alarms": [
             {
                 "raised_at": alarm.raised_at,
