@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from hub.session import ParentEndpoint
+from node import limits
 from node.chain import Head
 from node.errors import FrameRefused
 from node.ids import GENESIS_HASH, Hash, OriginId
@@ -18,6 +19,8 @@ from tests.simulation.rates import PEACE
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+QUIET_TURNS: Final = 6
+"""A session in which nothing happens for so many turns is cut."""
 _SELECT_ACKNOWLEDGED: Final = "SELECT origin, hash FROM acknowledged WHERE peer = :which"
 
 
@@ -67,6 +70,37 @@ class Links:
             endpoint.start()
 
         world.handle(child, work, f"connect {child.name}")
+
+    def converse(self, name: str, *, frames: int | None = None) -> str:
+        """One session of a child with its parent, from Hello to its end, or to a cut after so many ``frames``.
+
+        Returns how it ended: the code of the child's side, "cut", or "" if the two did not meet.
+        """
+        world = self.world
+        child = world.machines[name]
+        if not self.can_dial(child):
+            return ""
+        self.dial(child, follow=False)
+        link = self.open.get(name)
+        carried, quiet = 0, 0
+        while link is not None and self.open.get(name) is link:
+            parent = world.machines[link.parent]
+            if carried == frames or quiet > QUIET_TURNS:
+                world.note(f"cut {name}")
+                self.drop(link, half_open=False)
+                return "cut"
+            if link.up or link.down:
+                upward = bool(link.up)
+                carried, quiet = carried + 1, 0
+                self.arrive(link, (link.up if upward else link.down).popleft(), upward=upward)
+            elif parent.hub is not None and parent.hub.queued:
+                self._apply(parent)
+            else:  # somebody waits for time to pass: for a sign of life of an older session
+                quiet += 1
+                world.clock.advance_ms(limits.PROBE_TIMEOUT_MS + 1)
+                world.handle(parent, link.parent_end.tick, f"tick {link.parent}")
+                world.handle(child, link.child_end.tick, f"tick {name}")
+        return link.child_end.closed.code if link is not None and link.child_end.closed is not None else "cut"
 
     def deliver(self) -> None:
         """One frame of one link arrives, if there is one; it may be lost, doubled or overtaken by time."""
@@ -152,10 +186,12 @@ class Links:
         waiting = [m for m in world.machines.values() if m.hub is not None and m.up and m.hub.queued]
         if not waiting:
             return
-        machine = world.rng.choice(waiting)
+        self._apply(world.rng.choice(waiting))
+
+    def _apply(self, machine: Machine) -> None:
         hub = machine.hub
         assert hub is not None
-        world.handle(machine, lambda: void(hub.apply_group()), f"apply {machine.name}")
+        self.world.handle(machine, lambda: void(hub.apply_group()), f"apply {machine.name}")
 
     def advance(self) -> None:
         """A child looks for news in its own store, as the daemon does."""
@@ -183,15 +219,19 @@ class Links:
             if link.child in self.open:
                 world.handle(world.machines[link.parent], link.parent_end.tick, f"tick {link.parent}")
 
-    def drop(self, link: Link) -> None:
-        """The child dials anew at once; the parent may not have noticed yet, and what it has queued is still applied."""
+    def drop(self, link: Link, *, half_open: bool | None = None) -> None:
+        """The child dials anew at once; the parent may not have noticed yet (default: by chance), and what it has queued
+        is still applied.
+        """
         world = self.world
         if world.machines[link.child].up:  # else nobody is there to notice
             link.child_end.link_lost()
-        if world.rng.random() < 0.5:
-            link.parent_end.link_lost()
-        else:
+        if half_open is None:
+            half_open = world.rng.random() >= 0.5
+        if half_open:
             world.note("half-open")
+        else:
+            link.parent_end.link_lost()
         self.open.pop(link.child, None)
 
 

@@ -42,6 +42,7 @@ class Machine:
         self.store: Store | None = None
         self.hub: Hub | None = None
         self.starts = 0
+        self.lives = 1
         self.key = NodeKey.derived(random.Random(f"{world.seed} {name} key"))
         self.certificate: Certificate | None = None
         self.held = Held()
@@ -58,7 +59,8 @@ class Machine:
     def start(self) -> None:
         """Boot. Power may go here too."""
         self.starts += 1
-        source = random.Random(f"{self.world.seed} {self.name} {self.starts}")
+        life = "" if self.lives == 1 else f" life {self.lives}"
+        source = random.Random(f"{self.world.seed} {self.name} {self.starts}{life}")
         witness = self.disk.witness(WITNESS)
         if self.starts == 1:
             profile = Profile(NodeId(self.name), NodeId(self.parent), "tier", "", "", self.name)
@@ -69,6 +71,20 @@ class Machine:
             store = Store.open(STORE, clock=self.world.clock, source=source, vfs=self.disk.vfs, witness_file=witness)
         self.store = store
         self.hub = Hub(store, self.key, source, "simulated")
+
+    def begin_anew(self) -> None:
+        """Another machine in the place of this one, which is gone for good: an empty disk, another key, no copies."""
+        self.stop()
+        self.disk.close()
+        self.lives += 1
+        life = f"{self.world.seed} {self.name} {self.lives}"
+        self.disk = MemoryDisk(self.name, random.Random(life), now_ms=self.world.clock.wall_ms)
+        self.starts = 0
+        self.key = NodeKey.derived(random.Random(f"{life} key"))
+        self.held = Held()
+        self.images.clear()
+        self.suspect.clear()
+        self.asked.clear()
 
     def stop(self) -> None:
         """The process is gone, without a word."""

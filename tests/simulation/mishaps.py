@@ -55,6 +55,12 @@ class Mishaps:
         machine.asked.clear()
         machine.suspect |= {(rot.origin, rot.row_id) for rot in world.decay.seen if rot.machine == machine.name}
 
+    def lose(self, machine: Machine) -> None:
+        """The machine is gone for good, with its disk and every copy of it; another one waits to be admitted."""
+        self.world.note(f"lost {machine.name}")
+        self.world.down(machine)
+        machine.begin_anew()
+
     def power(self) -> None:
         """The power goes between two steps, or comes back."""
         world = self.world

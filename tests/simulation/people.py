@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from random import Random
 from typing import TYPE_CHECKING, Final
 
 from node.capture import Capture
 from node.chain import KIND_REGISTER
+from node.enrolment import OriginClaim
 from node.errors import HoldingError, StoreBusy
-from node.ids import NodeId, OriginId
+from node.identity.certificates import make_request
+from node.identity.keys import NodeKey
+from node.identity.statements import join_statement
+from node.ids import NodeId, OriginId, UnitCode
 from node.reference import Reference
 from node.store import Store
 from tests.simulation.machine import Machine, rows_at
-from tests.simulation.model import COLUMNS, Violation, Write
+from tests.simulation.model import COLUMNS, OriginModel, Violation, Write
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -155,6 +160,31 @@ class People:
         world.authority.hand_over(origin, NodeId(heir), by="clerk")
         world.owner[origin] = heir
         world.note(f"hand-over {before} {heir}")
+
+    def admit_anew(self, machine: Machine) -> None:
+        """A machine with an empty disk is invited in the place of one that is lost. What the old one wrote is at those
+        above, and nobody writes it any more; its own register begins anew.
+        """
+        world = self.world
+        old = [origin for origin, owner in world.owner.items() if owner == machine.name and origin not in world.retired]
+        world.handle(machine, machine.start, f"boot {machine.name}")
+        store = machine.running
+        store.trust(world.reference, world.machines[world.root].key.public)
+        for origin in old:
+            self.end(origin)
+        mine = store.own_origin()
+        world.models[mine] = OriginModel(mine)
+        world.owner[mine] = machine.name
+        authority, name = world.authority, NodeId(machine.name)
+        key = NodeKey.derived(Random(f"{world.seed} {machine.name} {machine.lives} invitation"))
+        invitation = authority.invite(name, NodeId(machine.parent), "tier", by="clerk", key=key)
+        request = make_request(machine.key, name)
+        proof = key.sign(join_statement(request))
+        answer = authority.enrol(invitation.certificate, request, proof, [OriginClaim(mine, UnitCode(""), "")])
+        assert answer.certificate is not None, answer
+        machine.certificate = answer.certificate
+        world.observe(machine)
+        world.observe(world.machines[world.root])
 
     def end(self, origin: OriginId) -> None:
         """The authority rules: nobody writes the register any more."""
