@@ -25,6 +25,7 @@ from node.redoing import Finding, Redoing, inserted_rows, typed_twice
 from node.reference import Reference
 from node.replay import Replay, RowKey, store_quarantine
 from node.reports import BRANCH, FORK, RESTORED, TRUNK, Kind
+from node.schema import event
 from node.store import Store
 from node.wire import decode_side_batch, encode_side_batch
 
@@ -118,11 +119,8 @@ class Healer:
         store, connection, origin = self._store, self._store.connection, fork.origin
         which = self._report(fork, FORK, now)
         side = branch.change_over(connection, fork, which, now)
-        trunk_rows = inserted_rows(
-            list(changelog.read_commits(connection, origin, fork.common.seq, count=fork.trunk.seq - fork.common.seq))
-        )
-        redoing = self._redo(which, side, side_wins=True)
-        twice = typed_twice(connection, origin, trunk_rows, redoing.inserted)
+        redoing = self._redo(which, origin, side, side_wins=True)
+        twice = self._typed_twice(fork.common, fork.trunk, redoing)
         self._finish(which, [*redoing.findings, *twice])
         store.alarm_now(
             "healed",
@@ -146,10 +144,10 @@ class Healer:
             now,
         )
 
-    def _redo(self, which: int, side: Sequence[Commit], *, side_wins: bool) -> Redoing:
+    def _redo(self, which: int, origin: OriginId, side: Sequence[Commit], *, side_wins: bool) -> Redoing:
         """Each commit of a side branch as a new commit with its author, time and tag."""
         store, connection = self._store, self._store.connection
-        redoing = Redoing(connection, side_wins=side_wins)
+        redoing = Redoing(connection, origin, side_wins=side_wins)
         done = 0
         for commit in side:
             capture = Capture(connection, commit.origin, commit.recorded_at)
@@ -159,7 +157,16 @@ class Healer:
                 done += 1
                 connection.execute(_SET_REDONE, (capture.commit.seq, commit.origin, commit.hash))
         connection.execute(_SET_REDONE_COUNT, (done, which))
+        redoing.settle()
         return redoing
+
+    def _typed_twice(self, common: Head, head: Head, redoing: Redoing) -> list[Finding]:
+        """What was done again and stands in our log between two commits already, under another id."""
+        connection, origin = self._store.connection, head.origin
+        if not any(table == event.name for table, _ in redoing.inserted):
+            return []  # the log between may be long
+        commits = changelog.read_commits(connection, origin, common.seq, count=head.seq - common.seq)
+        return typed_twice(connection, origin, inserted_rows(commits), redoing.inserted)
 
     def restored(self, found: Head, head: Head) -> None:
         """Commits of an own origin came back from the parent, from ``found`` up to ``head``."""
@@ -242,13 +249,14 @@ class Healer:
             return True
         which = self._report(Fork(common, local, new[-1].head), BRANCH, now)
         branch.keep_aside(connection, new, which)
-        redoing = self._redo(which, new, side_wins=False)
-        self._finish(which, redoing.findings)
+        redoing = self._redo(which, origin, new, side_wins=False)
+        twice = self._typed_twice(common, local, redoing)
+        self._finish(which, [*redoing.findings, *twice])
         self._store.alarm_now(
             "branch_done_again",
             origin,
             f"{len(new)} commits that node {header.signer} had made, and nobody had here, were done again; "
-            f"{len(redoing.findings)} values stood against each other",
+            f"{len(redoing.findings)} values stood against each other, {len(twice)} entries may stand twice",
             now,
         )
         return True

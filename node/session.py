@@ -238,7 +238,7 @@ class ChildEndpoint:
                 case Alarm():
                     if action.code == "stale_ticket":
                         self._store.renew_incarnation()
-                    self._store.raise_alarm(action.code, action.origin, action.detail)
+                    self._store.raise_alarm(action.code, action.origin, action.detail, again=action.origin is None)
                 case Close():
                     self._over(action)
                 case TakeDown() | Switch() | Heal() | Halt() | Release():

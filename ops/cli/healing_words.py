@@ -26,7 +26,7 @@ def finding_words(item: dict[str, Any]) -> str:
     name, column = item["name"], item["column"]
     match item["kind"]:
         case "lost_value":
-            return _("{row}: {column} is {kept} now; {lost} was written too").format(
+            return _("{row}: {column} was left at {kept}; {lost} was written too").format(
                 row=name, column=column, kept=shown(item["kept"]), lost=shown(item["lost"])
             )
         case "typed_twice":

@@ -79,7 +79,7 @@ def test_the_list_says_what_happened_and_how_much_there_is_to_look_at(forked: Ex
 
 def test_show_names_the_person_both_values_and_what_may_be_there_twice(forked: Exchange) -> None:
     text = dansync("healing", "show", forked.c.folder, "1").output
-    assert "1.1  person Trần Thị Ánh: phone is '0902' now; '0901' was written too" in text
+    assert "1.1  person Trần Thị Ánh: phone was left at '0902'; '0901' was written too" in text
     assert "1.2  event birth of 2026-01-02 Le Van Binh: it may have been typed in twice" in text
     assert "dansync record cancel" in text and "dansync healing done" in text
     assert "3, clerk, 2026-" in text and "done again as commit 5" in text
