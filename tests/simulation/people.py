@@ -167,7 +167,8 @@ class People:
         """
         world = self.world
         old = [origin for origin, owner in world.owner.items() if owner == machine.name and origin not in world.retired]
-        world.handle(machine, machine.start, f"boot {machine.name}")
+        with machine.disk.running():
+            machine.start()
         store = machine.running
         store.trust(world.reference, world.machines[world.root].key.public)
         for origin in old:

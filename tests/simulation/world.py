@@ -235,10 +235,11 @@ class World:
             if machine.name in (link.child, link.parent):
                 self.links.drop(link)
 
-    def boot(self, machine: Machine) -> None:
+    def boot(self, machine: Machine, *, faults: bool = True) -> None:
+        """Start a machine, power and all; with ``faults`` the power may go again while it starts."""
         if not machine.disk.on:
             machine.disk.power_on(self.rng)
-        if self.rng.random() < 0.1:
+        if faults and self.rng.random() < 0.1:
             machine.disk.fuse = self.rng.randint(1, 10)
         self.handle(machine, machine.start, f"boot {machine.name}")
         if not machine.up:
