@@ -82,7 +82,7 @@ class Checks:
         world = self.world
         if world.met != {name for name, parent in world.tree.items() if parent} or any(map(self.letters, world.tree)):
             return False
-        self._ask_for_owners()
+        self.ask_for_owners()
         for origin in world.owner:
             stores = [store for name in self.copies(origin) if (store := world.machines[name].store) is not None]
             if len({store.head(origin) for store in stores}) > 1 or any(store.quarantined(origin) for store in stores):
@@ -96,7 +96,7 @@ class Checks:
         store = world.machines[name].store
         return 0 if store is None else Mail(store, Reference(store)).unread()
 
-    def _ask_for_owners(self) -> None:
+    def ask_for_owners(self) -> None:
         """Who holds what, as the authority has it now: it may have been restored to before it ruled."""
         world = self.world
         store = world.machines[world.root].store

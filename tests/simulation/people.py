@@ -166,6 +166,7 @@ class People:
         above, and nobody writes it any more; its own register begins anew.
         """
         world = self.world
+        world.checks.ask_for_owners()
         old = [origin for origin, owner in world.owner.items() if owner == machine.name and origin not in world.retired]
         with machine.disk.running():
             machine.start()

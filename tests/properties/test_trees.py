@@ -1,0 +1,242 @@
+"""Small trees in which anything happens end with equal copies, and nothing is lost without a report.
+
+Hypothesis draws a tree (two to four tiers, two to six nodes) and what happens in it: people record, sessions come to their
+end or are cut after some frames, disks are copied, become an older copy, change places with a clone or are lost for good,
+machines lose power, registers change hands or end. The world, its model and its checks are the simulator's
+(``tests/simulation``); a failure shrinks to the few steps that it takes. ``HYPOTHESIS_PROFILE=soak`` runs many more.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from node.ids import OriginId
+from node.reference import Reference
+from tests.simulation.disk import Snapshot
+from tests.simulation.machine import Machine
+from tests.simulation.model import Held
+from tests.simulation.world import World
+
+NODES_MAX: Final = 6
+TIERS_MAX: Final = 4
+COPIES_MAX: Final = 3
+"""Of one disk; the oldest goes."""
+
+numbers = st.integers(0, NODES_MAX - 1)
+"""A node, or whatever there is of something, counted around."""
+seeds = st.integers(0, 2**16)
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> dict[str, str]:
+    """Each node and its parent, the root first."""
+    tree, depth = {"n0": ""}, {"n0": 1}
+    for number in range(1, draw(st.integers(2, NODES_MAX))):
+        parent = draw(st.sampled_from([name for name in tree if depth[name] < TIERS_MAX]))
+        tree[f"n{number}"] = parent
+        depth[f"n{number}"] = depth[parent] + 1
+    return tree
+
+
+class Trees(RuleBasedStateMachine):
+    """The rules; each takes numbers and finds what they mean in the tree that was drawn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.copies: dict[str, list[tuple[Snapshot, Held]]] = {}
+        self.admitted = 0
+        self.root_copies_at: list[int] = []
+
+    @initialize(tree=trees())
+    def begin(self, tree: dict[str, str]) -> None:
+        self.world = World(0, tree=tree)
+        self.copies = {name: [] for name in tree}
+        self.world.settle()
+
+    # --- which -----------------------------------------------------------------------------------------------------
+
+    def _machine(self, number: int) -> Machine:
+        return list(self.world.machines.values())[number % len(self.world.machines)]
+
+    def _child(self, number: int) -> Machine:
+        """Not the root."""
+        return list(self.world.machines.values())[1 + number % (len(self.world.machines) - 1)]
+
+    @property
+    def _root(self) -> Machine:
+        return self.world.machines[self.world.root]
+
+    def _copy_number(self, machine: Machine, number: int) -> int | None:
+        """Which copy of a disk; None if there is none that may be put back.
+
+        The authority's own is not put back to before it admitted somebody: a machine of which no disk knows that it was
+        let in has to be invited again, and no session can do that.
+        """
+        copies = self.copies[machine.name]
+        usable = [
+            place
+            for place in range(len(copies))
+            if machine is not self._root or self.root_copies_at[place] == self.admitted
+        ]
+        return usable[number % len(usable)] if usable else None
+
+    # --- people ----------------------------------------------------------------------------------------------------
+
+    @rule(number=numbers, seed=seeds)
+    def record(self, number: int, seed: int) -> None:
+        self.world.rng.seed(seed)
+        self.world.people.write(self._machine(number))
+
+    @precondition(lambda self: self._root.up)
+    @rule(which=numbers, heir=numbers)
+    def hand_over(self, which: int, heir: int) -> None:
+        """A register gets another holder, whether the old one has heard of it or not."""
+        origin = self._ruled(which)
+        if origin is not None and self.world.owner[origin] != self._child(heir).name:
+            self.world.people.hand_over_to(origin, self._child(heir).name)
+            self.world.observe(self._root)
+
+    @precondition(lambda self: self._root.up)
+    @rule(which=numbers)
+    def retire(self, which: int) -> None:
+        origin = self._ruled(which)
+        if origin is not None:
+            self.world.people.end(origin)
+            self.world.observe(self._root)
+
+    def _ruled(self, which: int) -> OriginId | None:
+        """A register that the authority knows and that somebody below it holds."""
+        world = self.world
+        world.checks.ask_for_owners()
+        reference = Reference(self._root.running)
+        known = [
+            origin
+            for origin, owner in world.owner.items()
+            if owner != world.root
+            and origin not in world.retired
+            and reference.holder(origin) is not None
+            and world.checks.seq_at(world.root, origin) > 0
+        ]
+        return known[which % len(known)] if known else None
+
+    # --- links -----------------------------------------------------------------------------------------------------
+
+    @rule(number=numbers)
+    def drain(self, number: int) -> None:
+        self.world.links.converse(self._child(number).name)
+
+    @rule(number=numbers, frames=st.integers(1, 40), seed=seeds)
+    def cut(self, number: int, frames: int, seed: int) -> None:
+        self.world.rng.seed(seed)
+        self.world.links.converse(self._child(number).name, frames=frames)
+
+    # --- disks -----------------------------------------------------------------------------------------------------
+
+    @rule(number=numbers)
+    def copy(self, number: int) -> None:
+        machine = self._machine(number)
+        if machine.up:
+            self._keep(machine, machine.image())
+
+    def _keep(self, machine: Machine, image: tuple[Snapshot, Held]) -> None:
+        copies = self.copies[machine.name]
+        copies.append(image)
+        if machine is self._root:
+            self.root_copies_at.append(self.admitted)
+        if len(copies) > COPIES_MAX:
+            self._drop_copy(machine, 0)
+
+    def _drop_copy(self, machine: Machine, place: int) -> tuple[Snapshot, Held]:
+        if machine is self._root:
+            self.root_copies_at.pop(place)
+        return self.copies[machine.name].pop(place)
+
+    @rule(number=numbers, which=numbers)
+    def restore(self, number: int, which: int) -> None:
+        """The disk becomes an older copy of itself; what it had is gone."""
+        machine = self._machine(number)
+        place = self._copy_number(machine, which)
+        if place is not None:
+            self._put_back(machine, self.copies[machine.name][place])
+
+    @rule(number=numbers, which=numbers)
+    def swap(self, number: int, which: int) -> None:
+        """The disk changes places with a copy of it: two machines with one identity, used in turns."""
+        machine = self._machine(number)
+        place = self._copy_number(machine, which)
+        if place is not None and machine.up:
+            image = self._drop_copy(machine, place)
+            self._keep(machine, machine.image())
+            self._put_back(machine, image)
+
+    def _put_back(self, machine: Machine, image: tuple[Snapshot, Held]) -> None:
+        self.world.mishaps.put_back(machine, image)
+        self.world.boot(machine, faults=False)
+
+    @rule(number=numbers, seed=seeds)
+    def power(self, number: int, seed: int) -> None:
+        """It goes, or comes back."""
+        machine = self._machine(number)
+        self.world.rng.seed(seed)
+        if machine.up:
+            machine.disk.cut_power()
+            self.world.down(machine)
+        else:
+            self.world.boot(machine, faults=False)
+
+    @precondition(lambda self: self._root.up)
+    @rule(number=numbers)
+    def lose(self, number: int) -> None:
+        """A database is gone for good, with every copy; another machine is admitted in its place, with nothing."""
+        machine = self._child(number)
+        self.world.mishaps.lose(machine)
+        self.copies[machine.name].clear()
+        self.world.people.admit_anew(machine)
+        self.admitted += 1
+
+    # --- who lies below whom: rules by which a node gets another parent stand here; the tree is ``self.world.tree`` ------
+
+    # --- what must hold --------------------------------------------------------------------------------------------
+
+    @rule(seconds=st.sampled_from((1, 60, 86_400)))
+    def time_goes_by(self, seconds: int) -> None:
+        self.world.clock.advance_ms(seconds * 1_000)
+
+    @invariant()
+    def every_head_is_one_that_a_holder_has_made(self) -> None:
+        if hasattr(self, "world"):
+            self.world.checks.check()
+
+    def teardown(self) -> None:
+        """Everybody comes back and meets; then copies are equal, and what some disk still holds is accounted for."""
+        if not hasattr(self, "world"):
+            return
+        try:
+            for machine in self.world.machines.values():
+                if not machine.up:
+                    self.world.boot(machine, faults=False)
+            self.world.settle()
+            self.world.checks.check_rows()
+            self.world.checks.check_former_holders()
+        finally:
+            self.world.close()
+
+
+PROFILES: Final = {"ci": (30, 25), "explore": (300, 30), "soak": (3_000, 50)}
+"""Examples, and steps of each."""
+_profile = settings.get_current_profile_name() if hasattr(settings, "get_current_profile_name") else "ci"
+EXAMPLES, STEPS = PROFILES.get(_profile, PROFILES["ci"])
+Trees.TestCase.settings = settings(
+    max_examples=EXAMPLES, stateful_step_count=STEPS, suppress_health_check=[HealthCheck.too_slow]
+)
+TestTrees = Trees.TestCase
