@@ -16,6 +16,7 @@ from node.capture import Capture, captured_work
 from node.chain import Commit, Head
 from node.codec import decode_batch, encode_batch
 from node.errors import LetterRefused
+from node.holding import Holding
 from node.identity.keys import NodeKey, verifies
 from node.identity.statements import batch_statement
 from node.ids import OriginId, Seq
@@ -87,15 +88,14 @@ class Healer:
                 self._send_side(after, changelog.head_of(connection, origin))
 
     def _cut_disowned(self) -> None:
-        """Take commits out of relayed logs that a former holder made behind the handover: they go to the new holder.
-
-        Until then its own commits cannot follow.
+        """Take commits out of logs that a former holder made behind the handover: they go to the new holder, whose own
+        commits cannot follow until then. The former holder may be this node, if the new one is below it.
         """
         store = self._store
         now = store.clock.wall_ms()
         for holding in self._reference.current_holdings():
             origin = holding.subject
-            if holding.from_seq == 0 or origin in store.own_origins():
+            if holding.from_seq == 0 or (origin in store.own_origins() and not self._comes_from_below(holding)):
                 continue
             head = store.head(origin)
             if head.seq <= holding.from_seq or store.hash_at(origin, holding.from_seq) != holding.from_hash:
@@ -106,6 +106,9 @@ class Healer:
                 last = Head(origin, holding.from_seq, holding.from_hash)
                 self._change_over_and_send(Fork(last, last, head), now)
             store.changed_over.append(origin)
+
+    def _comes_from_below(self, holding: Holding) -> bool:
+        return bool(holding.node_id) and self._reference.next_hop(self._store.node_id, holding.node_id) is not None
 
     def _holds(self, origin: OriginId) -> bool:
         """Whether this node may write the origin now."""

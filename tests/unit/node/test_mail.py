@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from node.mail import compose
+from node.mail import READ, SENT, compose
 from tests.sessions import drain
 from tests.unit.node.exchange import Exchange
 
@@ -37,3 +37,17 @@ def test_a_letter_that_a_session_itself_gives_rise_to_goes_along_with_it(world: 
     assert drain(world.d, world.parents["p"]) == "done"
     assert world.states(world.d) == [("branch", "sent")]
     assert [kind for kind, _ in world.states(world.p)] == ["branch"]
+
+
+def test_a_letter_that_was_read_here_goes_out_when_it_is_ours_to_send(world: Exchange) -> None:
+    """A former holder reads back what it wrote itself, before it hears that somebody else has the register."""
+    mail, letter = world.mail(world.d), compose(world.origin, "branch", b"what the district had")
+    mail.take(letter)
+    mail.mark(letter.id, READ)
+    with world.d.store.database.transaction():
+        mail.post(letter)
+    assert world.states(world.d) == [("branch", "")] and mail.get(letter.id)[0] == letter
+    mail.mark(letter.id, SENT)
+    with world.d.store.database.transaction():
+        mail.post(letter)
+    assert world.states(world.d) == [("branch", "sent")], "once"
