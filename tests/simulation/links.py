@@ -71,8 +71,9 @@ class Links:
 
         world.handle(child, work, f"connect {child.name}")
 
-    def converse(self, name: str, *, frames: int | None = None) -> str:
-        """One session of a child with its parent, from Hello to its end, or to a cut after so many ``frames``.
+    def converse(self, name: str, *, frames: int | None = None, half_open: bool = False) -> str:
+        """One session of a child with its parent, from Hello to its end, or to a cut after so many ``frames``, of which the
+        parent knows nothing if it is ``half_open``.
 
         Returns how it ended: the code of the child's side, "cut", or "" if the two did not meet.
         """
@@ -87,7 +88,7 @@ class Links:
             parent = world.machines[link.parent]
             if carried == frames or quiet > QUIET_TURNS:
                 world.note(f"cut {name}")
-                self.drop(link, half_open=False)
+                self.drop(link, half_open=half_open)
                 return "cut"
             if link.up or link.down:
                 upward = bool(link.up)
