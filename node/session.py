@@ -238,6 +238,7 @@ class ChildEndpoint:
                 case Alarm():
                     if action.code == "stale_ticket":
                         self._store.renew_incarnation()
+                        self._mail.send_again()  # or it is the parent that was restored, and has lost letters
                     self._store.raise_alarm(action.code, action.origin, action.detail, again=action.origin is None)
                 case Close():
                     self._over(action)

@@ -51,3 +51,15 @@ def test_a_letter_that_was_read_here_goes_out_when_it_is_ours_to_send(world: Exc
     with world.d.store.database.transaction():
         mail.post(letter)
     assert world.states(world.d) == [("branch", "sent")], "once"
+
+
+def test_a_letter_that_a_restored_parent_has_lost_is_sent_again(world: Exchange) -> None:
+    image = world.image("d")
+    mail = world.mail(world.c)
+    with world.c.store.database.transaction():
+        mail.post(compose(world.p.store.own_origin(), "question", b"to the province"))
+    assert drain(world.c, world.parents["d"]) == "done"
+    world.put_back("d", image)
+    assert world.states(world.d) == []
+    world.climb()
+    assert [kind for kind, _ in world.states(world.p)] == ["question"]
