@@ -564,7 +564,7 @@ class ParentEndpoint:
 
     def _objection(self, origin: OriginId, state: OriginState | None) -> tuple[str, str] | None:
         """Why the child may not bring an origin; None if it may."""
-        if state is not None and state.own:
+        if state is not None and state.own and not self._hub.reference.is_held_elsewhere(origin):
             return "owned_here", "this origin is written by the parent itself"
         return self._hub.reference.objection(origin, self.peer.node_id, formerly=True)
 

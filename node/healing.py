@@ -2,16 +2,13 @@
 
 A holder takes the parent's history and does again what only it had. A relay takes it too, and sends what only it had to
 the holder, as letters; so does a former holder. The holder does again what comes in letters, unless it has it. Every
-healing leaves a report: what stood against each other, and which of it stands now.
+healing leaves a report (node.reports): what stood against each other, and which of it stands now.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
-
-import sqlalchemy as sa
 
 from node import branch, changelog
 from node.branch import Fork, SideBatch
@@ -19,23 +16,21 @@ from node.capture import Capture, captured_work
 from node.chain import Commit, Head
 from node.codec import decode_batch, encode_batch
 from node.errors import LetterRefused
+from node.holding import Holding
 from node.identity.keys import NodeKey, verifies
 from node.identity.statements import batch_statement
-from node.ids import OriginId, RowId, Seq
+from node.ids import OriginId, Seq
 from node.mail import READ, Mail, Reading, compose
 from node.protocol.messages import BatchHeader, Letter
 from node.redoing import Finding, Redoing, inserted_rows, typed_twice
 from node.reference import Reference
 from node.replay import Replay, RowKey, store_quarantine
-from node.schema import healing, healing_finding, sql
+from node.reports import BRANCH, FORK, RESTORED, TRUNK, Kind
+from node.schema import event
 from node.store import Store
 from node.wire import decode_side_batch, encode_side_batch
 
 LETTER_BRANCH: Final = "branch"
-RESTORED: Final = "restored"  # the parent had more of an own origin: its commits came back
-FORK: Final = "fork"  # own, both had something
-TRUNK: Final = "trunk"  # relayed, both had something
-BRANCH: Final = "branch"  # own; a letter brought what another store had
 
 _INSERT_HEALING = (
     "INSERT INTO healing (origin, kind, healed_at, common_seq, trunk_seq, trunk_hash, side_seq, side_hash, detail) "
@@ -47,67 +42,6 @@ _INSERT_FINDING = (
 )
 _SET_REDONE = "UPDATE side_commit SET redone_seq = ? WHERE origin = ? AND hash = ?"
 _SET_REDONE_COUNT = "UPDATE healing SET redone = ? WHERE id = ?"
-_SELECT_HEALINGS = sql(
-    sa.select(
-        *(
-            healing.c[name]
-            for name in ("id", "origin", "kind", "healed_at", "common_seq", "trunk_seq", "side_seq", "redone", "detail")
-        ),
-        sa.select(sa.func.count())
-        .select_from(healing_finding)
-        .where(healing_finding.c.healing == healing.c.id)
-        .scalar_subquery(),
-    ).order_by(healing.c.id.desc())
-)
-_SELECT_FINDINGS = sql(
-    sa.select(
-        healing_finding.c.kind,
-        healing_finding.c.table_name,
-        healing_finding.c.row_id,
-        healing_finding.c.column_name,
-        healing_finding.c.kept,
-        healing_finding.c.lost,
-        healing_finding.c.other_row_id,
-    )
-    .where(healing_finding.c.healing == sa.bindparam("which"))
-    .order_by(healing_finding.c.number)
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """One healing, as it is shown. ``side_seq`` - ``common_seq`` commits were put aside, ``redone`` done again."""
-
-    id: int
-    origin: OriginId
-    kind: str
-    healed_at: int
-    common_seq: Seq
-    trunk_seq: Seq
-    side_seq: Seq
-    redone: int
-    detail: str
-    findings: int
-
-
-def reports(store: Store) -> list[Report]:
-    """All healings, the newest first."""
-    with store.database.snapshot() as connection:
-        return [
-            Report(
-                row[0], OriginId(row[1]), row[2], row[3], Seq(row[4]), Seq(row[5]), Seq(row[6]), row[7], row[8], row[9]
-            )
-            for row in connection.execute(_SELECT_HEALINGS)
-        ]
-
-
-def findings_of(store: Store, which: int) -> list[Finding]:
-    """What a person should look at in one healing."""
-    with store.database.snapshot() as connection:
-        return [
-            Finding(row[0], row[1], RowId(row[2]), row[3], row[4], row[5], RowId(row[6]))
-            for row in connection.execute(_SELECT_FINDINGS, {"which": which})
-        ]
 
 
 class Healer:
@@ -154,15 +88,14 @@ class Healer:
                 self._send_side(after, changelog.head_of(connection, origin))
 
     def _cut_disowned(self) -> None:
-        """Take commits out of relayed logs that a former holder made behind the handover: they go to the new holder.
-
-        Until then its own commits cannot follow.
+        """Take commits out of logs that a former holder made behind the handover: they go to the new holder, whose own
+        commits cannot follow until then. The former holder may be this node, if the new one is below it.
         """
         store = self._store
         now = store.clock.wall_ms()
         for holding in self._reference.current_holdings():
             origin = holding.subject
-            if holding.from_seq == 0 or origin in store.own_origins():
+            if holding.from_seq == 0 or (origin in store.own_origins() and not self._comes_from_below(holding)):
                 continue
             head = store.head(origin)
             if head.seq <= holding.from_seq or store.hash_at(origin, holding.from_seq) != holding.from_hash:
@@ -173,6 +106,9 @@ class Healer:
                 last = Head(origin, holding.from_seq, holding.from_hash)
                 self._change_over_and_send(Fork(last, last, head), now)
             store.changed_over.append(origin)
+
+    def _comes_from_below(self, holding: Holding) -> bool:
+        return bool(holding.node_id) and self._reference.next_hop(self._store.node_id, holding.node_id) is not None
 
     def _holds(self, origin: OriginId) -> bool:
         """Whether this node may write the origin now."""
@@ -186,11 +122,8 @@ class Healer:
         store, connection, origin = self._store, self._store.connection, fork.origin
         which = self._report(fork, FORK, now)
         side = branch.change_over(connection, fork, which, now)
-        trunk_rows = inserted_rows(
-            list(changelog.read_commits(connection, origin, fork.common.seq, count=fork.trunk.seq - fork.common.seq))
-        )
-        redoing = self._redo(which, side, side_wins=True)
-        twice = typed_twice(connection, origin, trunk_rows, redoing.inserted)
+        redoing = self._redo(which, origin, side, side_wins=True)
+        twice = self._typed_twice(fork.common, fork.trunk, redoing)
         self._finish(which, [*redoing.findings, *twice])
         store.alarm_now(
             "healed",
@@ -214,10 +147,10 @@ class Healer:
             now,
         )
 
-    def _redo(self, which: int, side: Sequence[Commit], *, side_wins: bool) -> Redoing:
+    def _redo(self, which: int, origin: OriginId, side: Sequence[Commit], *, side_wins: bool) -> Redoing:
         """Each commit of a side branch as a new commit with its author, time and tag."""
         store, connection = self._store, self._store.connection
-        redoing = Redoing(connection, side_wins=side_wins)
+        redoing = Redoing(connection, origin, side_wins=side_wins)
         done = 0
         for commit in side:
             capture = Capture(connection, commit.origin, commit.recorded_at)
@@ -227,7 +160,16 @@ class Healer:
                 done += 1
                 connection.execute(_SET_REDONE, (capture.commit.seq, commit.origin, commit.hash))
         connection.execute(_SET_REDONE_COUNT, (done, which))
+        redoing.settle()
         return redoing
+
+    def _typed_twice(self, common: Head, head: Head, redoing: Redoing) -> list[Finding]:
+        """What was done again and stands in our log between two commits already, under another id."""
+        connection, origin = self._store.connection, head.origin
+        if not any(table == event.name for table, _ in redoing.inserted):
+            return []  # the log between may be long
+        commits = changelog.read_commits(connection, origin, common.seq, count=head.seq - common.seq)
+        return typed_twice(connection, origin, inserted_rows(commits), redoing.inserted)
 
     def restored(self, found: Head, head: Head) -> None:
         """Commits of an own origin came back from the parent, from ``found`` up to ``head``."""
@@ -336,13 +278,14 @@ class Healer:
             return True
         which = self._report(Fork(common, local, new[-1].head), BRANCH, now)
         branch.keep_aside(connection, new, which)
-        redoing = self._redo(which, new, side_wins=False)
-        self._finish(which, redoing.findings)
+        redoing = self._redo(which, origin, new, side_wins=False)
+        twice = self._typed_twice(common, local, redoing)
+        self._finish(which, [*redoing.findings, *twice])
         self._store.alarm_now(
             "branch_done_again",
             origin,
             f"{len(new)} commits that node {header.signer} had made, and nobody had here, were done again; "
-            f"{len(redoing.findings)} values stood against each other",
+            f"{len(redoing.findings)} values stood against each other, {len(twice)} entries may stand twice",
             now,
         )
         return True
@@ -364,7 +307,7 @@ class Healer:
 
     # --- reports -------------------------------------------------------------------------------------------------
 
-    def _report(self, fork: Fork, kind: str, now: int) -> int:
+    def _report(self, fork: Fork, kind: Kind, now: int) -> int:
         row = self._store.connection.execute(
             _INSERT_HEALING,
             (

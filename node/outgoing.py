@@ -60,9 +60,9 @@ def next_batch(
 
 
 def _signs(store: Store, reference: Reference, commits: Sequence[Commit]) -> bool:
-    """Whether this node made the last of these commits: it holds the origin, since before that commit."""
-    origin = commits[-1].origin
-    if origin not in store.own_origins():
+    """Whether this node made the last of these commits: it held the origin then, and may have handed it over since."""
+    last = commits[-1]
+    if last.origin not in store.own_origins():
         return False
-    holding = reference.holder(origin)
-    return holding is None or (holding.node_id == store.node_id and commits[-1].seq > holding.from_seq)
+    holding = reference.holding_at(last.origin, last.seq)
+    return holding is None or holding.node_id == store.node_id

@@ -6,8 +6,8 @@ stay, so claims keep their names. What was typed in on both (the same birth, the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, replace
 from typing import Final, Literal, cast
 
 import apsw
@@ -53,8 +53,9 @@ class Redoing:
     branches changed, the side branch's stands, else the one that is there.
     """
 
-    def __init__(self, connection: apsw.Connection, *, side_wins: bool) -> None:
+    def __init__(self, connection: apsw.Connection, origin: OriginId, *, side_wins: bool) -> None:
         self._connection = connection
+        self._origin = origin
         self._side_wins = side_wins
         self.findings: list[Finding] = []
         self.inserted: list[tuple[str, RowId]] = []
@@ -74,14 +75,30 @@ class Redoing:
             else:
                 self._update(change)
 
-    def _row(self, table: str, origin: Value, row_id: Value) -> Row | None:
-        return current_row(self._connection, OriginId(cast("bytes", origin)), (table, RowId(cast("bytes", row_id))))
+    def settle(self) -> None:
+        """All commits are done: findings say how the values were left. A value that stands after all, because a later
+        commit brought it back, is not lost; the same loss is told once.
+        """
+        settled: dict[tuple[object, ...], Finding] = {}
+        for finding in self.findings:
+            if finding.kind == "lost_value":
+                row = current_row(self._connection, self._origin, (finding.table, finding.row_id))
+                assert row is not None, "a row whose value was lost is there"
+                kept = shown(row[COLUMN_NAMES[finding.table].index(finding.column)])
+                if kept == finding.lost:
+                    continue
+                finding = replace(finding, kept=kept)  # noqa: PLW2901  the same one, as it was left
+            settled.setdefault(astuple(finding), finding)
+        self.findings = list(settled.values())
+
+    def _row(self, table: str, row_id: Value) -> Row | None:
+        return current_row(self._connection, self._origin, (table, RowId(cast("bytes", row_id))))
 
     def _insert(self, change: apsw.TableChange) -> None:
         table = change.name
         new = cast("tuple[Value, ...]", change.new)
         new = (*new, *COLUMN_DEFAULTS[table][len(new) :])
-        there = self._row(table, new[0], new[1])
+        there = self._row(table, new[1])
         if there is None:
             self._connection.execute(_INSERT_ROW[table], new)
             self.inserted.append((table, RowId(cast("bytes", new[1]))))
@@ -94,7 +111,7 @@ class Redoing:
         table = change.name
         old = cast("tuple[Value, ...]", change.old)
         new = cast("tuple[Value, ...]", change.new)
-        there = self._row(table, old[0], old[1])
+        there = self._row(table, old[1])
         columns = [(number, name) for number, name in enumerate(COLUMN_NAMES[table][: len(new)]) if number > 1]
         changed = [(number, name) for number, name in columns if cast("object", new[number]) is not apsw.no_change]
         if there is None:
@@ -128,7 +145,7 @@ class Redoing:
         )
 
 
-def inserted_rows(commits: Sequence[Commit]) -> list[tuple[str, RowId]]:
+def inserted_rows(commits: Iterable[Commit]) -> list[tuple[str, RowId]]:
     """The rows that commits added, (table, row id)."""
     found: list[tuple[str, RowId]] = []
     for commit in commits:

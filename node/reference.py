@@ -242,6 +242,11 @@ class Reference:
         """The holding in force of every origin."""
         return tuple(holdings[-1] for holdings in self._current().holdings.values())
 
+    def is_held_elsewhere(self, subject: OriginId) -> bool:
+        """Whether another node than this one may write an origin now."""
+        holding = self.holder(subject)
+        return holding is not None and holding.node_id not in ("", self._store.node_id)
+
     def holding_at(self, subject: OriginId, seq: Seq) -> Holding | None:
         """The holding under which commit ``seq`` was made."""
         made = [holding for holding in self.holdings(subject) if holding.from_seq < seq]

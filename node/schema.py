@@ -448,6 +448,14 @@ scrubbed = _local(
     sa.Column("scrubbed_at", sa.Integer, nullable=False),
 )
 
+finding_seen = _local(
+    "finding_seen",  # a person has looked at it (node.reports)
+    sa.Column("healing", sa.Integer, primary_key=True, nullable=False),
+    sa.Column("number", sa.Integer, primary_key=True, nullable=False),  # of the finding; 0: the healing itself
+    sa.Column("seen_at", sa.Integer, nullable=False),
+    sa.Column("seen_by", sa.Text, nullable=False),
+)
+
 alarm = _local(
     "alarm",
     sa.Column("id", sa.Integer, primary_key=True),
@@ -455,6 +463,8 @@ alarm = _local(
     sa.Column("code", sa.Text, nullable=False),
     sa.Column("origin", sa.LargeBinary, nullable=True),
     sa.Column("detail", sa.Text, nullable=False),
+    _integer("cleared_at"),  # a person has seen to what it says; 0: nobody has
+    _text("cleared_by"),
     with_rowid=True,
 )
 

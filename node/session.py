@@ -142,6 +142,7 @@ class ChildEndpoint:
             unit_valid_from=profile.unit_valid_from if profile else "",
             release=self._release,
         )
+        self._mail_out()
         self._perform(self.session.start(hello, own, relayed, self._now()))
 
     def receive(self, message: ParentMessage) -> None:
@@ -189,9 +190,11 @@ class ChildEndpoint:
         self._mail.reroute()
         if not self._healing and self._letters.read():
             actions += self.session.advanced(*self._heads(), self._now())
-        if self._mail_link.waits:
-            actions += self.session.mail_waits(self._now())
-        return actions
+        return [*actions, *self._mail_out()]
+
+    def _mail_out(self) -> list[ChildAction]:
+        """A session that only drains ends when nothing waits: it has to hear of letters before that."""
+        return self.session.mail_waits(self._now()) if self._mail_link.waits else []
 
     def stop(self, code: str) -> None:
         self._perform(self.session.stop(code))
@@ -283,7 +286,8 @@ class ChildEndpoint:
             return
         if action.code == "stale_ticket":
             self._store.renew_incarnation()
-        self._store.raise_alarm(action.code, action.origin, action.detail)
+            self._mail.send_again()  # or it is the parent that was restored, and has lost letters
+        self._store.raise_alarm(action.code, action.origin, action.detail, again=action.origin is None)
 
     def _mend(self, action: TakeDown | Switch | Heal | Halt | Release) -> list[ChildAction]:
         """What comes down, and how origins stand."""
@@ -363,7 +367,7 @@ class ChildEndpoint:
             self._on_taken()
         if action.header.origin == store.reference_origin():
             self._healer.give_up_what_is_others()
-        actions = self.session.taken(action.batch, self._now())
+        actions = [*self._mail_out(), *self.session.taken(action.batch, self._now())]
         if action.header.origin == store.reference_origin() and takeover.prepare(store, self._reference):
             actions += self.session.advanced(*self._heads(), self._now())
             actions += self.session.want(self._wishes(), self._now())
@@ -409,7 +413,7 @@ class ChildEndpoint:
         self._store.unhold(trunk.origin)
         if self._on_taken is not None:
             self._on_taken()
-        return self.session.switched(local, trunk, self._now())
+        return [*self._mail_out(), *self.session.switched(local, trunk, self._now())]
 
     def _healed(self, origin: OriginId) -> None:
         """The origin is whole again; where only commits were missing, say which."""

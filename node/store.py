@@ -109,8 +109,12 @@ _SELECT_STATES = sql(
 _INSERT_ALARM = sql(sa.insert(alarm).values({n: sa.bindparam(n) for n in ("raised_at", "code", "origin", "detail")}))
 _SELECT_ALARMS = sql(
     sa.select(alarm.c.id, alarm.c.raised_at, alarm.c.code, alarm.c.origin, alarm.c.detail)
+    .where(alarm.c.cleared_at == 0)
     .order_by(alarm.c.id.desc())
     .limit(sa.bindparam("count"))
+)
+_SELECT_SAME_ALARM = (
+    "SELECT id FROM alarm WHERE cleared_at = 0 AND code = :code AND origin IS :which AND detail = :detail LIMIT 1"
 )
 _INSERT_PROFILE = sql(sa.insert(origin_profile).values({c.name: sa.bindparam(c.name) for c in origin_profile.columns}))
 _SELECT_PROFILES = sql(sa.select(*origin_profile.columns))
@@ -640,13 +644,17 @@ class Store:
         """An alarm inside a transaction that the caller has begun."""
         self._raise_alarm(code, origin, detail, now)
 
-    def raise_alarm(self, code: str, origin: OriginId | None, detail: str) -> None:
-        """Write down something an operator must see. It stays until it is cleared."""
-        with self.database.transaction():
-            self._raise_alarm(code, origin, detail, self.clock.wall_ms())
+    def raise_alarm(self, code: str, origin: OriginId | None, detail: str, *, again: bool = True) -> None:
+        """Write down something an operator must see. It stays until it is cleared. Without ``again`` nothing is written
+        while the same stands there already: what every session finds anew would fill the disk.
+        """
+        with self.database.transaction() as connection:
+            same = {"code": code, "which": origin, "detail": detail}
+            if again or connection.execute(_SELECT_SAME_ALARM, same).fetchone() is None:
+                self._raise_alarm(code, origin, detail, self.clock.wall_ms())
 
     def alarms(self, count: int = 100) -> list[Alarm]:
-        """The newest alarms first."""
+        """Alarms that nobody has cleared, the newest first."""
         with explained(self.database.path):
             return [
                 Alarm(row[0], row[1], row[2], row[3], row[4])

@@ -19,10 +19,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import start_http_server
 from prometheus_client.registry import Collector
 
+from node import reports
 from node.backup import backed_up_at
 from node.clock import SystemClock
 from node.errors import DansyncError, UsageError
 from node.findings import ROTTEN, known_scrubs, scrubbed_at
+from node.mail import Mail
 from node.parentage import parent_of
 from node.protocol.codes import known_code
 from node.quarantine import tally
@@ -141,6 +143,7 @@ class NodeMetrics(Collector):
         yield from _quarantine(store, now_ms)
         yield from _copies(store, now_ms)
         yield from _soundness(store, now_ms)
+        yield from _healings(store)
         yield GaugeMetricFamily(
             "dansync_alarms", "Alarms in the store that nobody has cleared.", value=len(store.alarms(10_000))
         )
@@ -257,6 +260,25 @@ def _soundness(store: Store, now_ms: int) -> Iterator[Metric]:
         rotten = sum(known.verdict in ROTTEN for known in known_scrubs(connection).values())
     yield GaugeMetricFamily(
         "dansync_rotten_origins", "Origins whose rows or log were found rotten by the last scrub.", value=rotten
+    )
+
+
+def _healings(store: Store) -> Iterator[Metric]:
+    with store.database.snapshot() as connection:
+        found = reports.tally(connection)
+    done = CounterMetricFamily(
+        "dansync_healings", "Times that an origin here and elsewhere was put together again, by kind.", labels=["kind"]
+    )
+    for kind, count in found.healings.items():
+        done.add_metric([kind], count)
+    yield done
+    yield GaugeMetricFamily(
+        "dansync_open_findings", "Findings of healings that nobody has looked at.", value=found.open_findings
+    )
+    yield GaugeMetricFamily(
+        "dansync_waiting_letters",
+        "Letters that wait here, for this node or for the next one.",
+        value=Mail(store, Reference(store)).unread(),
     )
 
 

@@ -44,6 +44,7 @@ COMMANDS: Final = (
             "verify": "verify:verify",
             "resync": "resync:resync",
             "prune": "prune:prune",
+            "healing": "healing:healing",
             "encrypt": "encrypt:encrypt",
             "backup": "backup:backup",
             "restore": "restore:restore",

@@ -9,11 +9,13 @@ from typing import Any
 
 import rich_click as click
 
+from node import reports
 from node.backup import backed_up_at
 from node.courier.trips import Trip, trips
 from node.findings import ROTTEN, Known, known_scrubs, scrubbed_at
 from node.identity.folder import Identity
 from node.ids import NodeId, OriginId, id_text
+from node.mail import Mail
 from node.parentage import Parent, parent_of
 from node.quarantine import Tally, tally
 from node.reference import Reference
@@ -77,6 +79,8 @@ class Status:
     halted: tuple[OriginState, ...]
     quarantined_rows: int
     quarantine: Tally
+    healings: reports.Tally
+    letters: int  # that wait, for this node or for the next one
     alarms: tuple[Alarm, ...]
     store_bytes: int
     trips: tuple[Trip, ...]
@@ -132,6 +136,8 @@ def collect(config: NodeConfig, store: Store) -> Status:
             tuple(state for state in known if state.halted),
             store.quarantined_rows(),
             tally(store.connection),
+            reports.tally(store.connection),
+            Mail(store, reference).unread(),
             tuple(alarms),
             store.size_bytes(),
             trips(store),
@@ -200,11 +206,18 @@ def _facts(found: Status) -> list[tuple[str, str]]:
             rows.append((_("Acknowledged"), _acknowledged(found, state)))
     if found.backlog is not None:
         rows.append((_("Backlog"), _waiting(found.backlog, found.now)))
+    if found.letters:
+        text = ngettext(
+            "{count} waits, for this node or for the next one on its way",
+            "{count} wait, for this node or for the next one on their way",
+            found.letters,
+        )
+        rows.append((_("Letters"), text.format(count=found.letters)))
     rows += _sticks(found.trips)
     rows.append((_("Store"), size(found.store_bytes)))
     rows.append((_("Backup"), _ago(found.backed_up_at, found.now) or _("never (make one with: dansync backup)")))
     rows.append((_("Scrub"), _ago(found.scrubbed_at, found.now) or _("not yet (a running node does it by itself)")))
-    if not (found.halted or found.quarantined_rows or found.alarms or found.rotten):
+    if not _troubled(found):
         rows.append((_("Troubles"), _("none")))
     return rows
 
@@ -212,6 +225,10 @@ def _facts(found: Status) -> list[tuple[str, str]]:
 def _ago(at: int | None, now: int) -> str:
     """'' for never."""
     return "" if at is None else _("{time}, {age} ago").format(time=moment(at), age=span(now - at))
+
+
+def _troubled(found: Status) -> bool:
+    return bool(found.halted or found.quarantined_rows or found.healings.open_findings or found.alarms or found.rotten)
 
 
 def _name(config: NodeConfig, profile: Profile | None) -> str:
@@ -312,7 +329,7 @@ def _show_children(output: Output, found: Status) -> None:
 
 def _show_troubles(output: Output, found: Status) -> None:
     """To standard output: for `status` they are the result."""
-    if found.halted or found.quarantined_rows or found.alarms or found.rotten:
+    if _troubled(found):
         output.line()
     if found.rotten:
         count = len(found.rotten)
@@ -350,6 +367,8 @@ def _show_troubles(output: Output, found: Status) -> None:
             ).format(count=count, rows=rows, age=age, folder=found.config.folder),
             style="yellow",
         )
+    if found.healings.open_findings:
+        output.line(_to_look_at(found), style="yellow")
     for alarm in found.alarms[:ALARMS_SHOWN]:
         output.line(
             _("Alarm {time} ({code}): {detail}").format(
@@ -359,6 +378,18 @@ def _show_troubles(output: Output, found: Status) -> None:
         )
     if len(found.alarms) > ALARMS_SHOWN:
         output.line(_("... and {count} older alarms.").format(count=len(found.alarms) - ALARMS_SHOWN))
+
+
+def _to_look_at(found: Status) -> str:
+    healings = ngettext("{count} healing", "{count} healings", found.healings.open_healings).format(
+        count=found.healings.open_healings
+    )
+    findings = ngettext("{count} finding", "{count} findings", found.healings.open_findings).format(
+        count=found.healings.open_findings
+    )
+    return _("{healings} with {findings} to look at: dansync healing list {folder}").format(
+        healings=healings, findings=findings, folder=found.config.folder
+    )
 
 
 # --- for programs ----------------------------------------------------------------------------------------------------
@@ -387,6 +418,8 @@ def _document(found: Status) -> dict[str, Any]:
         "halted": [_origin(state, found) for state in found.halted],
         "quarantined_rows": found.quarantined_rows,
         "quarantine": asdict(found.quarantine),
+        "healings": asdict(found.healings),
+        "letters": found.letters,
         "alarms": [
             {
                 "raised_at": alarm.raised_at,

@@ -198,7 +198,9 @@ def writes_the_witness_before_the_commit(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def drops_what_only_the_child_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Healer, "_redo", lambda self, *_, **__: Redoing(self._store.connection, side_wins=True))
+    monkeypatch.setattr(
+        Healer, "_redo", lambda self, _, origin, *__, **___: Redoing(self._store.connection, origin, side_wins=True)
+    )
 
 
 def sends_no_letters(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,6 +34,7 @@ class Exchange:
         self.c = self.tree.add("c", "d")
         self.parents = {"p": Parent(self.p), "d": Parent(self.d)}
         self.origin: OriginId = self.c.store.own_origin()
+        self._images = 0
         self.climb()
 
     def climb(self, *links: tuple[str, str]) -> None:
@@ -65,6 +68,31 @@ class Exchange:
         ) as capture:
             for statement, values in changes:
                 capture.connection.execute(statement, tuple(values))
+
+    # --- disks -------------------------------------------------------------------------------------------------------
+
+    def image(self, name: str) -> Path:
+        """A copy of a node's store as it is now."""
+        self._images += 1
+        path = self.tree.folder / f"{name} {self._images}.image"
+        self.tree.members[name].store.connection.execute("VACUUM INTO ?", (str(path),))
+        return path
+
+    def put_back(self, name: str, image: Path) -> Member:
+        """The node's disk becomes that copy, without a witness of what was written since."""
+        before = self.tree.members[name]
+        path = Path(before.store.database.path)
+        before.store.close()
+        for leftover in path.parent.glob(f"{path.name}*"):
+            leftover.unlink()
+        shutil.copy(image, path)
+        self._images += 1
+        store = Store.open(path, clock=self.clock, source=random.Random(f"{name} {self._images}"))
+        member = self.tree.members[name] = Member(before.folder, store, before.identity)
+        setattr(self, name, member)
+        if name in self.parents:
+            self.parents[name] = Parent(member)
+        return member
 
     # --- at a copy ---------------------------------------------------------------------------------------------------
 

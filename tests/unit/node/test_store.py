@@ -320,6 +320,22 @@ def test_what_is_wrong_with_a_chain_has_a_code(store: Store) -> None:
     assert check_chain(start, []) == start
 
 
+def test_an_alarm_that_every_session_would_raise_anew_is_written_once(store: Store) -> None:
+    origin = store.own_origin()
+    for _ in range(3):
+        store.raise_alarm("origin_unknown_here", origin, "the parent has more", again=False)
+    store.raise_alarm("origin_unknown_here", None, "the parent has more", again=False)
+    store.raise_alarm("origin_unknown_here", origin, "something else", again=False)
+    assert len(store.alarms()) == 3
+    store.raise_alarm("stale_ticket", None, "restored")
+    store.raise_alarm("stale_ticket", None, "restored")
+    assert len(store.alarms()) == 5, "what happened twice is said twice"
+    with store.database.transaction() as connection:
+        connection.execute("UPDATE alarm SET cleared_at = 1 WHERE code = 'origin_unknown_here'")
+    store.raise_alarm("origin_unknown_here", origin, "the parent has more", again=False)
+    assert len(store.alarms()) == 3, "somebody saw to it, and there it is again"
+
+
 # --- the witness -----------------------------------------------------------------------------------------------------
 
 
