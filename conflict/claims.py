@@ -51,6 +51,12 @@ class Claim:
     residence: str = ""
     withdrawn_by: tuple[EventRef, ...] = ()
     """The cancels in force against it; empty means that the claim stands."""
+    withdrawn_day: date | None = None
+    """The day of the earliest of those cancels; None if nobody knows it, or the claim stands."""
+    group: str = ""
+    """The sheet on which it came, as its node names it: members of a household who go together share it."""
+    said: tuple[str, ...] = ()
+    """What it states of the person, as column=value, sorted: compared for equality and never shown."""
 
     @property
     def stands(self) -> bool:
@@ -74,6 +80,8 @@ class Record:
     state: str = ""
     claims: tuple[Claim, ...] = ()
     mother: Record | None = None
+    number: str = ""
+    """The personal number that the row states; equal numbers are closing evidence (DESIGN 5)."""
 
     @property
     def temporary(self) -> bool:
