@@ -85,9 +85,7 @@ def family_neighbours(records: Iterable[Record], candidates: Neighbours) -> Neig
     sheets: dict[tuple[str, str], PersonRef] = {}
     for record in records:
         others = [record.mother.ref] if record.mother is not None else []
-        for claim in record.claims:
-            if claim.group:
-                others.append(sheets.setdefault((record.unit, claim.group), record.ref))
+        others.extend(sheets.setdefault((record.unit, c.group), record.ref) for c in record.claims if c.group)
         for other in others:
             found[record.ref].add(other)
             found[other].add(record.ref)

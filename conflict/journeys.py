@@ -40,13 +40,14 @@ class Journey:
 
     ``revived`` are stays of somebody who was recorded dead before they began: a person has to look, and until then
     they are not this one (RESOLVER 50). ``visit`` is a temporary stay that the old place took for a move (RESOLVER
-    54). ``rivals`` are homes that no departure explains.
+    54). ``rivals`` are homes that no departure explains. ``holder``: the stay by which the person counts.
     """
 
     stays: Stays
     moves: tuple[tuple[Move, Judgement], ...]
     standing: Standing | None
     last_unit: str
+    holder: Stay | None = None
     death: Claim | None = None
     revived: tuple[Stay, ...] = ()
     visit: tuple[Claim, ...] = ()
@@ -61,7 +62,7 @@ def journey(records: Iterable[Record], setting: Setting, *, ruled_apart: bool = 
         (move, judge(move, setting.day, setting.policy, setting.places, asked, setting.successions))
         for move in moves(found, setting.successions)
     ]
-    rivals = _rivals(found, bool(judged))
+    rivals = () if judged else _rivals(found)
     holder = _home(found.homes) if found.homes else None
     for move, judgement in judged:
         if judgement.holder is not None:
@@ -69,17 +70,17 @@ def journey(records: Iterable[Record], setting: Setting, *, ruled_apart: bool = 
         elif holder is None:
             holder = latest_seen(move.arrivals)
     if holder is None:
-        return _without_stay(found, setting)
+        return _without_stay(found)
     now = _standing(holder, judged, setting)
     is_left = any(holder in move.origins and not move.returned for move, _ in judged)
     visit = () if is_left else _visit(holder, found, setting)
     if visit:
         now = Standing(holder.unit, Status.AWAY)
-    way = Journey(found, tuple(judged), now, holder.unit, visit=visit, rivals=rivals)
+    way = Journey(found, tuple(judged), now, holder.unit, holder, visit=visit, rivals=rivals)
     return _mourned(way, holder, setting)
 
 
-# --- moves ----------------------------------------------------------------------------------------------------------------
+# --- moves ------------------------------------------------------------------------------------------------------------
 
 
 def moves(found: Stays, successions: Successions) -> list[Move]:
@@ -134,7 +135,7 @@ def _is_return(position: tuple[Stay, ...], stay: Stay, successions: Successions)
     return not (named and any(successions.is_one_place(named, origin.unit) for origin in position))
 
 
-# --- where the person counts ---------------------------------------------------------------------------------------------
+# --- where the person counts ------------------------------------------------------------------------------------------
 
 
 def _home(homes: tuple[Stay, ...]) -> Stay:
@@ -143,21 +144,21 @@ def _home(homes: tuple[Stay, ...]) -> Stay:
     return latest_seen(staying or homes)
 
 
-def _rivals(found: Stays, has_moved: bool) -> tuple[Stay, ...]:
+def _rivals(found: Stays) -> tuple[Stay, ...]:
     """Homes at several units that were entered and not born into: whoever has two such is in dispute (RESOLVER 3)."""
     staying = [stay for stay in found.homes if stay.left is None and not _is_birth(stay)]
-    return tuple(staying) if len(staying) > 1 and not has_moved else ()
+    return tuple(staying) if len(staying) > 1 else ()
 
 
 def _is_birth(stay: Stay) -> bool:
     return any(c.kind == "birth" and c.stands for c in stay.record.claims)
 
 
-def _without_stay(found: Stays, setting: Setting) -> Journey:
+def _without_stay(found: Stays) -> Journey:
     """Somebody of whom there are temporary stays only, or who does not exist yet."""
     deaths = _deaths(found.temporary)
     if deaths:
-        return Journey(found, (), Standing("", Status.DEAD), "", deaths[0])
+        return Journey(found, (), Standing("", Status.DEAD), "", death=deaths[0])
     return Journey(found, (), Standing("", Status.TEMPORARY) if found.temporary else None, "")
 
 
@@ -196,7 +197,7 @@ def _days(day: date, count: int) -> date:
     return date.fromordinal(max(day.toordinal() + count, 1)) if count < 0 else day + timedelta(days=count)
 
 
-# --- deaths ---------------------------------------------------------------------------------------------------------------
+# --- deaths -----------------------------------------------------------------------------------------------------------
 
 
 def _deaths(records: Iterable[Record]) -> list[Claim]:
@@ -250,10 +251,3 @@ def _told(judgement: Judgement, fact: Fact, by: Claim) -> Judgement:
         facts=(*judgement.facts, (by.day, fact)),
         claims=tuple(claims[ref] for ref in sorted(claims)),
     )
-
-
-def doubt(judgement: Judgement, day: date) -> Judgement:
-    """A judgement of a move that may be somebody else's: it waits for a person."""
-    state = next_state(judgement.state, Fact.DOUBTED)
-    assert state is not None
-    return replace(judgement, state=state, facts=(*judgement.facts, (day, Fact.DOUBTED)))

@@ -125,13 +125,13 @@ def same_office(move: Move, successions: Successions) -> Stay | None:
     """
     for origin in move.origins:
         for stay in move.arrivals:
-            if successions.is_one_place(origin.unit, stay.unit):
-                if not any(c.stands and c.day <= stay.begins[0] for c in origin.departures):
-                    return origin
+            is_closed = any(c.stands and c.day <= stay.begins[0] for c in origin.departures)
+            if successions.is_one_place(origin.unit, stay.unit) and not is_closed:
+                return origin
     return None
 
 
-# --- who says what ------------------------------------------------------------------------------------------------------
+# --- who says what ----------------------------------------------------------------------------------------------------
 
 
 def _of_origins(move: Move) -> Iterator[_Word]:
@@ -155,9 +155,8 @@ def leaving_words(stay: Stay, arrived: date) -> Iterator[Claim]:
     Those before it began to end are about its beginning; at a home, where nobody arrived, an early "has left" is a
     report of leaving, and an early "still lives here" is no answer to a move that came later.
     """
-    ends = min([arrived, *(c.day for c in stay.departures if c.stands)])
     for claim in stay.words:
-        if claim.day >= ends or (stay.arrival is None and claim.kind == CONFIRM):
+        if claim.day >= arrived or stay.has_begun_to_end(claim) or (stay.arrival is None and claim.kind == CONFIRM):
             yield claim
 
 
@@ -165,14 +164,13 @@ def _of_arrivals(move: Move) -> Iterator[_Word]:
     for index, stay in enumerate(move.arrivals):
         for claim in stay.arrivals:
             yield _Word(claim.day, claim.recorded, claim.ref, _Said.ARRIVED, index)
-        until = min([move.until, *(c.day for c in stay.departures if c.stands)])
         for claim in stay.words:
-            if claim.day < until:
+            if claim.day < move.until and not stay.has_begun_to_end(claim):
                 said = _Said.NEVER_CAME if claim.kind == DISPUTE else _Said.LIVES_HERE
                 yield _Word(claim.day, claim.recorded, claim.ref, said, index)
 
 
-# --- what follows ---------------------------------------------------------------------------------------------------------
+# --- what follows -----------------------------------------------------------------------------------------------------
 
 
 class _Hearing:

@@ -86,6 +86,11 @@ class Stay:
     def words(self) -> tuple[Claim, ...]:
         return tuple(c for c in in_order(self.record.claims) if c.kind in {CONFIRM, DISPUTE} and c.stands)
 
+    def has_begun_to_end(self, claim: Claim) -> bool:
+        """Whether a claim comes after the first departure that stands, in the order of history."""
+        first = next((c for c in self.departures if c.stands), None)
+        return first is not None and in_order((first, claim))[0] is first
+
     def last_seen(self) -> tuple[date, EventRef | PersonRef]:
         """The latest dated evidence of presence, and who said so. A "still lives here" of a home is such evidence, a
         "has left" is none; of an arrival's record it is the other way round (RESOLVER 6).
