@@ -48,6 +48,10 @@ class Action(StrEnum):
     REOPEN = "reopen"  # what was closed is open again, later entries go back to the records they were written on
 
 
+GIVEN_BACK: Final = frozenset({Action.CLOSE, Action.HOLD, Action.ANSWER})
+"""What an undoing reopens."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Ask:
     """What one office does with one of its records. ``successor`` is the record to which later entries go."""
@@ -98,8 +102,11 @@ def supersedes(new: Decision, old: Decision) -> bool:
     """Whether one decision takes the place of another about the same claims.
 
     The one that knows more; knowing the same, the one with newer parameters; if each knows something that the other
-    does not, that of the higher authority, and of two equals the one with the greater id, so that all agree.
+    does not, that of the higher authority, and of two equals the one with the greater id, so that all agree. An undoing
+    takes the place of what it undoes and of nothing else: what is decided instead stands beside it.
     """
+    if new.undoes:
+        return new.undoes == old.id
     one, other = frozenset(new.claims), frozenset(old.claims)
     if new.id == old.id or one.isdisjoint(other):
         return False
@@ -130,8 +137,7 @@ def undo(decision: Decision, because: Iterable[EventRef], authority: str, depth:
     The claims stay on the records they were written on, so nothing else has to be given back.
     """
     claims = tuple(sorted({*decision.claims, *because}))
-    given_back = {Action.CLOSE, Action.HOLD, Action.ANSWER}
-    asks = {Ask(ask.unit, Action.REOPEN, ask.ref) for ask in decision.asks if ask.action in given_back}
+    asks = {Ask(ask.unit, Action.REOPEN, ask.ref) for ask in decision.asks if ask.action in GIVEN_BACK}
     return replace(
         decision,
         id=decision_id(decision.case, claims, decision.parameters),
@@ -148,7 +154,7 @@ def undo(decision: Decision, because: Iterable[EventRef], authority: str, depth:
 
 def revise(before: Iterable[Decision], after: Iterable[Decision], because: Iterable[EventRef]) -> tuple[Decision, ...]:
     """What has to be sent when ``after`` is decided where ``before`` had been: the decisions that are new, and for each
-    old one that no new one takes the place of, its undoing. ``because`` are the claims and rulings that came since.
+    old one of which the new ones leave a closed record without a word, its undoing. ``because`` are the claims and rulings that came since.
     """
     now = {decision.id: decision for decision in after}
     old = {decision.id: decision for decision in before}
@@ -156,10 +162,17 @@ def revise(before: Iterable[Decision], after: Iterable[Decision], because: Itera
     undone = [
         undo(decision, new_evidence, decision.authority, decision.depth)
         for decision in old.values()
-        if decision.id not in now and not any(supersedes(other, decision) for other in now.values())
+        if decision.id not in now and not _is_replaced(decision, now.values())
     ]
     fresh = [decision for decision in now.values() if decision.id not in old]
     return tuple(sorted((*undone, *fresh), key=lambda d: (not d.undoes, d.case, d.id)))
+
+
+def _is_replaced(old: Decision, now: Iterable[Decision]) -> bool:
+    """Whether the decisions that supersede one have a word for each record that it had closed or held."""
+    better = [decision for decision in now if supersedes(decision, old)]
+    spoken = {ask.ref for decision in better for ask in decision.asks}
+    return bool(better) and all(ask.ref in spoken for ask in old.asks if ask.action in GIVEN_BACK)
 
 
 def seen_by(decision: Decision, unit: str, protected: Container[PersonRef] = frozenset()) -> Decision:

@@ -1,13 +1,13 @@
 """What other parameters would decide: a list to be read before they come into force (RESOLVER 75).
 
-A settled automatic case is decided again by new claims, never by new parameters. Both outcomes are of the same evidence;
-what differs is shown to those who answer for it, and the settled cases keep their decision until somebody accepts the
-list.
+A settled automatic case is decided again by new claims, never by new parameters. Both outcomes are of the same
+evidence; what differs is shown to those who answer for it, and the settled cases keep their decision until somebody
+accepts the list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from conflict.cases import DecidedBy, Outcome, State
@@ -40,18 +40,19 @@ def differences(before: Iterable[Decision], after: Iterable[Decision]) -> tuple[
     return tuple(sorted(found))
 
 
-def hold(before: Iterable[Decision], after: Iterable[Decision]) -> tuple[Decision, ...]:
-    """What is in force while the list is unread: an automatic settlement stays, unless new claims decide it again; all
-    else is as the new parameters say.
+def hold(
+    before: Iterable[Decision], after: Iterable[Decision], new_claims: Collection[EventRef]
+) -> tuple[Decision, ...]:
+    """What is in force while the list is unread: an automatic settlement stays, unless ``new_claims`` decide it again;
+    all else is as the new parameters say.
     """
     new = list(after)
-    kept = [
-        old
-        for old in before
-        if _is_held(old) and not any(set(d.claims) > set(old.claims) for d in new if d.claims != old.claims)
-    ]
+    reopened = {
+        claim for decision in new if not set(decision.claims).isdisjoint(new_claims) for claim in decision.claims
+    }
+    kept = [old for old in before if _is_held(old) and reopened.isdisjoint(old.claims)]
     taken = {claim for old in kept for claim in old.claims}
-    others = [d for d in new if taken.isdisjoint(d.claims)]
+    others = [decision for decision in new if taken.isdisjoint(decision.claims)]
     return tuple(sorted((*kept, *others), key=lambda d: (d.case, d.id)))
 
 

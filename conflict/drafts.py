@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from conflict import cases as one_sided
 from conflict.cases import OUTCOMES, DecidedBy, Fact, Outcome, State
-from conflict.claims import BIRTH, Claim, EventRef, PersonRef, Record
+from conflict.claims import Claim, EventRef, PersonRef, Record
 from conflict.decisions import Action, Ask
 from conflict.explanation import Reason, Why, reason
 from conflict.journeys import Journey, Setting
@@ -64,6 +64,7 @@ class Ties:
 def drafts(way: Journey, ties: Ties, setting: Setting) -> Iterator[Draft]:
     """All drafts of one person."""
     used: set[EventRef] = {claim.ref for claim in way.visit}
+    used.update(claim.ref for stay in way.stays.homes for claim in _renamed(stay, setting))
     for move, judgement in way.moves:
         used.update(claim.ref for claim in judgement.claims)
         yield _of_move(move, judgement, way, ties)
@@ -77,6 +78,13 @@ def drafts(way: Journey, ties: Ties, setting: Setting) -> Iterator[Draft]:
         yield from _left_over(stay, used, way, setting)
     for record in way.stays.temporary:
         yield from _one_sided(record, used, setting)
+
+
+def _renamed(stay: Stay, setting: Setting) -> Iterator[Claim]:
+    """The arrivals that only say that the unit has become another one: nobody moved (RESOLVER 64)."""
+    for claim in stay.arrivals:
+        if claim.place.node_id and setting.successions.is_one_place(claim.place.node_id, stay.unit):
+            yield claim
 
 
 def refs_of(claims: Iterable[Claim]) -> frozenset[EventRef]:
@@ -140,8 +148,7 @@ def _outcome(move: Move, judgement: Judgement, ties: Ties) -> tuple[Outcome, Dec
 
 def _is_double(homes: tuple[Stay, ...]) -> bool:
     """Whether somebody who stood in registers all along stood there more than once (RESOLVER 31)."""
-    entered = [stay for stay in homes if stay.arrival is None and not any(c.kind == BIRTH for c in stay.record.claims)]
-    return sum(len(stay.refs) for stay in entered) > 1
+    return sum(len(stay.entered) for stay in homes) > 1
 
 
 def _facts(judgement: Judgement, move: Move) -> Iterator[Reason]:
@@ -233,17 +240,17 @@ def _of_double_forms(way: Journey, ties: Ties) -> Iterator[Draft]:
     for stay in way.stays.homes:
         if not _is_double((stay,)):
             continue
-        first, *others = stay.refs
-        ruling = ties.ruling(stay.refs, stay.refs)
+        first, *others = stay.entered
+        ruling = ties.ruling(stay.entered, stay.entered)
         yield Draft(
-            frozenset(EventRef(ref) for ref in stay.refs),
+            frozenset(EventRef(ref) for ref in stay.entered),
             State.SETTLED,
             Outcome.DUPLICATE,
             DecidedBy.AUTO if ruling is None else DecidedBy.PERSON,
             (stay.unit,),
-            (reason(Why.DUPLICATE, *stay.refs),),
+            (reason(Why.DUPLICATE, *stay.entered),),
             (Ask(stay.unit, Action.COUNT, first), *(Ask(stay.unit, Action.CLOSE, ref, first) for ref in others)),
-            ties.score(stay.refs, stay.refs),
+            ties.score(stay.entered, stay.entered),
             numbers_agree=True,  # one office decides about its own forms
             ruling=ruling,
         )

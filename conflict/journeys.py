@@ -146,12 +146,8 @@ def _home(homes: tuple[Stay, ...]) -> Stay:
 
 def _rivals(found: Stays) -> tuple[Stay, ...]:
     """Homes at several units that were entered and not born into: whoever has two such is in dispute (RESOLVER 3)."""
-    staying = [stay for stay in found.homes if stay.left is None and not _is_birth(stay)]
+    staying = [stay for stay in found.homes if stay.left is None and stay.entered]
     return tuple(staying) if len(staying) > 1 else ()
-
-
-def _is_birth(stay: Stay) -> bool:
-    return any(c.kind == "birth" and c.stands for c in stay.record.claims)
 
 
 def _without_stay(found: Stays) -> Journey:

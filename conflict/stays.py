@@ -53,11 +53,14 @@ NO_SUCCESSIONS: Final = Successions()
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """``record`` has the claims of all ``refs`` together. ``arrival`` made it; None: a home."""
+    """``record`` has the claims of all ``refs`` together. ``arrival`` made it; None: a home. ``entered`` are those of
+    the refs that neither a birth nor an arrival of any kind brought.
+    """
 
     record: Record
     refs: tuple[PersonRef, ...]
     arrival: Claim | None
+    entered: tuple[PersonRef, ...] = ()
 
     @property
     def unit(self) -> str:
@@ -125,9 +128,14 @@ def stays(records: Iterable[Record], as_of: date, day: date, successions: Succes
             homes.setdefault(successions.newest(record.unit), []).append(record)
         else:
             arrived.append((record, arrival))
-    at_home = tuple(_merged(group, None, successions) for _, group in sorted(homes.items()))
+    at_home = tuple(_home(group, successions) for _, group in sorted(homes.items()))
     temporary = tuple(sorted((r for r in known if r.temporary), key=lambda r: r.ref))
     return Stays(at_home, _journeys(arrived, successions), temporary)
+
+
+def _home(records: list[Record], successions: Successions) -> Stay:
+    entered = sorted(r.ref for r in records if not any(c.kind in {BIRTH, MOVE_IN} and c.stands for c in r.claims))
+    return replace(_merged(records, None, successions), entered=tuple(entered))
 
 
 def _known(record: Record, as_of: date, day: date) -> Record | None:
@@ -180,7 +188,8 @@ def joined(stays: Iterable[Stay]) -> Stay:
     first, *others = sorted(stays, key=lambda stay: stay.begins)
     for other in others:
         merged = _merged([first.record, other.record], first.arrival, NO_SUCCESSIONS)
-        first = replace(merged, refs=tuple(sorted({*first.refs, *other.refs})))
+        refs, entered = tuple(sorted({*first.refs, *other.refs})), tuple(sorted({*first.entered, *other.entered}))
+        first = replace(merged, refs=refs, entered=entered)
     return first
 
 
