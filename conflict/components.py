@@ -110,7 +110,7 @@ def identities(
     for ruled in sorted(ruled for ruled, ruling in held.items() if ruling.same):
         groups.join(*ruled, held)
     groups.forbid(pair(link.a, link.b) for link in known if link.hard and pair(link.a, link.b) not in held)
-    doubts = [Doubt(*ruled, _bits(known, ruled), reopened=ruling) for ruled, ruling in sorted(reopened.items())]
+    doubts = {r: Doubt(*r, _bits(known, r), reopened=ruling) for r, ruling in sorted(reopened.items())}
     apart = {ruled for ruled, ruling in held.items() if not ruling.same and ruled not in reopened}
     for link in known:
         linked = pair(link.a, link.b)
@@ -120,10 +120,10 @@ def identities(
             continue
         # What a person ruled apart is no doubt, whichever of their records the link compares.
         if not any(pair(a, b) in apart for a in groups.of(linked[0]) for b in groups.of(linked[1])):
-            doubts.append(Doubt(*linked, link.bits, refused=link.verdict == "automatic"))
+            doubts.setdefault(linked, Doubt(*linked, link.bits, refused=link.verdict == "automatic"))
     persons = tuple(sorted(groups.all()))
     holding = tuple(r for ruled, r in sorted(held.items()) if ruled not in reopened)
-    return Identities(persons, tuple(d for d in doubts if not groups.are_one(d.a, d.b)), holding)
+    return Identities(persons, tuple(d for d in doubts.values() if not groups.are_one(d.a, d.b)), holding)
 
 
 def _bits(links: list[Link], ruled: Pair) -> float:

@@ -153,8 +153,9 @@ def undo(decision: Decision, because: Iterable[EventRef], authority: str, depth:
 
 
 def revise(before: Iterable[Decision], after: Iterable[Decision], because: Iterable[EventRef]) -> tuple[Decision, ...]:
-    """What has to be sent when ``after`` is decided where ``before`` had been: the decisions that are new, and for each
-    old one of which the new ones leave a closed record without a word, its undoing. ``because`` are the claims and rulings that came since.
+    """What has to be sent when ``after`` is decided where ``before`` had been: the decisions that are new, and the
+    undoing of each old one of which they leave a closed record without a word. ``because`` are the claims and rulings
+    that came since.
     """
     now = {decision.id: decision for decision in after}
     old = {decision.id: decision for decision in before}

@@ -61,8 +61,10 @@ class Ties:
         return max((r for r in found if r.same), key=lambda r: r.ref, default=None)
 
 
-def drafts(way: Journey, ties: Ties, setting: Setting) -> Iterator[Draft]:
-    """All drafts of one person."""
+def drafts(way: Journey, records: Mapping[PersonRef, Record], ties: Ties, setting: Setting) -> Iterator[Draft]:
+    """All drafts of one person, whose ``records`` have all claims, also those that have not taken effect: a departure
+    that is announced is open before its day.
+    """
     used: set[EventRef] = {claim.ref for claim in way.visit}
     used.update(claim.ref for stay in way.stays.homes for claim in _renamed(stay, setting))
     for move, judgement in way.moves:
@@ -75,9 +77,11 @@ def drafts(way: Journey, ties: Ties, setting: Setting) -> Iterator[Draft]:
     elif not way.moves:
         yield from _of_double_forms(way, ties)
     for stay in (*way.stays.homes, *way.stays.journeys):
-        yield from _left_over(stay, used, way, setting)
+        claims = {c.ref: c for ref in stay.refs for c in records[ref].claims}
+        everything = replace(stay.record, claims=tuple(claims[ref] for ref in sorted(claims)))
+        yield from _left_over(replace(stay, record=everything), used, way, setting)
     for record in way.stays.temporary:
-        yield from _one_sided(record, used, setting)
+        yield from _one_sided(records[record.ref], used, setting)
 
 
 def _renamed(stay: Stay, setting: Setting) -> Iterator[Claim]:

@@ -161,10 +161,7 @@ def _without_stay(found: Stays) -> Journey:
 def _standing(holder: Stay, judged: list[tuple[Move, Judgement]], setting: Setting) -> Standing | None:
     """Where the holder counts by its own words. While somebody contests where they went, nobody lapses."""
     now = standing(holder.record, setting.as_of, setting.policy, day=setting.day)
-    is_contested = any(
-        judgement.state is State.DISPUTED and (holder in move.origins or holder in move.arrivals)
-        for move, judgement in judged
-    )
+    is_contested = any(word.state is State.DISPUTED and holder in move.origins for move, word in judged)
     if now is not None and is_contested and now.status in {Status.LAPSED, Status.ABROAD}:
         return Standing(holder.unit, Status.IN_TRANSIT)
     return now

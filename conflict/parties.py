@@ -28,10 +28,10 @@ def parties(
 ) -> list[Party]:
     """All persons among ``records``, in the order of their smallest refs."""
     # Repeated records are one: the same row reached this node by two ways.
-    known = {record.ref: record for record in records}
+    known = {record.ref: _once(record) for record in records}
     live = {ref: record for ref, record in known.items() if not record.void}
-    links = [link for link in links if link.a in live and link.b in live]
-    rulings = list(rulings)
+    links = [link for link in dict.fromkeys(links) if link.a in live and link.b in live]
+    rulings = list(dict.fromkeys(rulings))
     who = identities(live, links, rulings, setting.places)
     ties = _ties(who, links)
     found = [_withdrawn(record, setting) for ref, record in sorted(known.items()) if ref not in live]
@@ -40,6 +40,12 @@ def parties(
     found = propose(found, who.doubts)
     found.sort(key=lambda party: party.refs)
     return _with_mothers(found, setting)
+
+
+def _once(record: Record) -> Record:
+    """The record with each claim once."""
+    claims = {claim.ref: claim for claim in record.claims}
+    return record if len(claims) == len(record.claims) else replace(record, claims=tuple(claims.values()))
 
 
 def _ties(who: Identities, links: Iterable[Link]) -> dict[tuple[PersonRef, ...], Ties]:
@@ -80,7 +86,10 @@ def _parties(records: list[Record], refs: tuple[PersonRef, ...], ties: Ties, set
     way = journey(records, setting, ruled_apart=bool(ties.apart))
     revived = {ref for stay in way.revived for ref in stay.refs}
     whole = Party(
-        tuple(ref for ref in refs if ref not in revived), way, way.standing, tuple(drafts(way, ties, setting))
+        tuple(ref for ref in refs if ref not in revived),
+        way,
+        way.standing,
+        tuple(drafts(way, {record.ref: record for record in records}, ties, setting)),
     )
     if not revived:
         return [whole]

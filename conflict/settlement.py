@@ -96,6 +96,7 @@ def _placed(draft: Draft, places: PlaceBook) -> Draft:
     if draft.ruling is not None and draft.ruling.authority in places and draft.state is not State.PROPOSED:
         return replace(draft, authority=draft.ruling.authority)
     is_open = draft.state in {State.PROPOSED, State.OPEN_IN} or draft.outcome is CaseOutcome.NEW_ENTRY
+    is_open |= draft.state is State.DISPUTED and len(draft.units) == 1  # the other half is still to be found
     node, is_closing = authority(draft.units, draft.named, places, numbers_agree=draft.numbers_agree, is_open=is_open)
     asks = draft.asks
     if draft.state is State.PROPOSED:
