@@ -26,6 +26,8 @@ CANCEL: Final = "cancel"
 CONFIRM: Final = "confirm"
 DISPUTE: Final = "dispute"
 END_TEMPORARY: Final = "end_temporary"
+CORRECTION: Final = "correction"
+RULING: Final = "ruling"
 
 STANDING_KINDS: Final = (BIRTH, DEATH, MOVE_OUT, MOVE_IN, CONFIRM, DISPUTE, END_TEMPORARY)
 """The kinds that can change where somebody counts. Cancels come in as ``Claim.withdrawn_by``."""

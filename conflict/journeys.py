@@ -223,11 +223,11 @@ def _mourned(way: Journey, holder: Stay, setting: Setting) -> Journey:
     was_settled = judgement.state is State.SETTLED and (
         judgement.agreed_by is not None or silent_day(holder.arrival, setting.policy) <= told
     )
-    if was_settled and not was_known:
+    first = next((i for i, (later, _) in enumerate(way.moves) if later.arrivals[0].begins[0] > death.day), None)
+    if first is None or (was_settled and not was_known):  # None: it was told by a rival of the holder
         contested = replace(_told(judgement, Fact.CONTESTED, death), contested_by=death)
         before, after = way.moves[:index], way.moves[index + 1 :]
         return replace(way, moves=(*before, (move, contested), *after))
-    first = next(i for i, (later, _) in enumerate(way.moves) if later.arrivals[0].begins[0] > death.day)
     revived = tuple(stay for later, _ in way.moves[first:] for stay in later.arrivals)
     move, judgement = way.moves[first]
     moves = (*way.moves[:first], (move, _told(judgement, Fact.DOUBTED, death)), *way.moves[first + 1 :])

@@ -114,6 +114,16 @@ def test_case_50_the_arrival_of_somebody_recorded_dead_waits_for_a_person_and_re
     assert {a.action.value for d in outcome.decisions for a in d.asks} == {"hold", "rule"}
 
 
+def test_case_50_a_death_told_by_one_of_two_rival_arrivals_leaves_the_dispute_open() -> None:
+    outcome = settle(
+        record("B:n", arrival("e1", "05-03", "F"), death("e3", "05-04")),
+        record("C:n", arrival("e2", "05-10", "F")),
+        links="B:n C:n",
+    )
+    assert persons(outcome) == ["B:n C:n: C resident"]
+    assert cases(outcome) == ["B:e1 B:e3 C:e2: disputed undecided - at N"]
+
+
 def test_case_51_a_later_entry_at_the_origin_is_routed_to_the_record_that_counts() -> None:
     (decision,) = settle(
         record("A:p", out("e1", "05-01", "B"), confirm("e9", "06-20")),
