@@ -223,7 +223,10 @@ def _mourned(way: Journey, holder: Stay, setting: Setting) -> Journey:
     was_settled = judgement.state is State.SETTLED and (
         judgement.agreed_by is not None or silent_day(holder.arrival, setting.policy) <= told
     )
-    first = next((i for i, (later, _) in enumerate(way.moves) if later.arrivals[0].begins[0] > death.day), None)
+    told_at = _told_at(way, death)
+    first = next(
+        (i for i, (later, _) in enumerate(way.moves) if i > told_at and later.arrivals[0].begins[0] > death.day), None
+    )
     if first is None or (was_settled and not was_known):  # None: it was told by a rival of the holder
         contested = replace(_told(judgement, Fact.CONTESTED, death), contested_by=death)
         before, after = way.moves[:index], way.moves[index + 1 :]
@@ -232,6 +235,14 @@ def _mourned(way: Journey, holder: Stay, setting: Setting) -> Journey:
     move, judgement = way.moves[first]
     moves = (*way.moves[:first], (move, _told(judgement, Fact.DOUBTED, death)), *way.moves[first + 1 :])
     return replace(way, moves=moves, standing=dead, death=death, revived=revived)
+
+
+def _told_at(way: Journey, death: Claim) -> int:
+    """Which move led to the stay that tells of a death; -1 for a home or a temporary stay."""
+    for index, (move, _) in enumerate(way.moves):
+        if any(death.ref == c.ref for stay in move.arrivals for c in stay.record.claims):
+            return index
+    return -1
 
 
 def _told(judgement: Judgement, fact: Fact, by: Claim) -> Judgement:

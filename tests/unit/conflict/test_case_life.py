@@ -124,6 +124,16 @@ def test_case_50_a_death_told_by_one_of_two_rival_arrivals_leaves_the_dispute_op
     assert cases(outcome) == ["B:e1 B:e3 C:e2: disputed undecided - at N"]
 
 
+def test_case_50_also_a_death_that_is_dated_before_the_rival_s_own_arrival() -> None:
+    outcome = settle(
+        record("B:n", arrival("e1", "05-03", "F"), death("e3", "05-01")),
+        record("C:n", arrival("e2", "05-10", "F")),
+        links="B:n C:n",
+    )
+    assert persons(outcome) == ["B:n C:n: C resident"]
+    assert [case.state.value for case in outcome.cases] == ["disputed"]
+
+
 def test_case_51_a_later_entry_at_the_origin_is_routed_to_the_record_that_counts() -> None:
     (decision,) = settle(
         record("A:p", out("e1", "05-01", "B"), confirm("e9", "06-20")),
