@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conflict import cases as one_sided
+from conflict.balance import Balance, BalanceRow, Flow, residuals
 from conflict.cases import State
 from conflict.claims import Claim, EventRef, PersonRef, Record
 from conflict.components import candidate_neighbours, components, family_neighbours
@@ -23,6 +25,7 @@ from conflict.policy import DEFAULT_POLICY
 from conflict.rulings import Ruling
 from conflict.settlement import Outcome, resolve, standings
 from conflict.standing import COUNTED, CanonicalPerson, Status, standing
+from hub.views.resolution import add_to_balance, resolution
 
 T = TypeVar("T")
 
@@ -244,3 +247,64 @@ def test_a_settled_case_asks_for_one_count_and_closes_the_rest(world: World) -> 
             counted = {ask.ref for ask in decision.asks if ask.action == "count"}
             assert counted
             assert all(ask.successor in counted for ask in decision.asks if ask.action == "close")
+
+
+@st.composite
+def travellers(draw: st.DrawFn) -> World:
+    """People whose moves are written down at both ends on one day."""
+    found: list[Record] = []
+    links: list[Link] = []
+    for number in range(draw(st.integers(1, 4))):
+        way = draw(st.lists(st.sampled_from(UNITS), min_size=1, max_size=4))
+        way = [unit for i, unit in enumerate(way) if i == 0 or way[i - 1] != unit]
+        days = sorted(draw(st.lists(st.dates(date(2024, 6, 1), AS_OF), min_size=4, max_size=4, unique=True)))
+        for step, unit in enumerate(way):
+            claims = []
+            if step:
+                claims.append(_report(f"{unit}:i{number}.{step}", "move_in", days[step - 1], way[step - 1]))
+            if step + 1 < len(way):
+                claims.append(_report(f"{unit}:o{number}.{step}", "move_out", days[step], way[step + 1]))
+            found.append(Record(PersonRef(f"{unit}:p{number}.{step}"), unit, "permanent", "", tuple(claims)))
+            if step:
+                links.append(Link(found[-2].ref, found[-1].ref, 20.0, "automatic"))
+    return World(found, links, [])
+
+
+def _report(ref: str, kind: str, day: date, place: str) -> Claim:
+    return Claim(EventRef(ref), kind, day, datetime.combine(day, time(8), UTC), Named(place))
+
+
+def balanced(world: World) -> list[BalanceRow]:
+    balance = Balance(AS_OF, DEFAULT_POLICY)
+    found = resolution(world.records, world.links, world.rulings, DEFAULT_POLICY, PLACES, AS_OF)
+    for record in world.records:
+        if record.ref not in found.touched:
+            balance.add(record, standing(record, AS_OF, DEFAULT_POLICY))
+    add_to_balance(balance, found, world.links, world.rulings, Setting(AS_OF, AS_OF, DEFAULT_POLICY, PLACES))
+    return list(balance.rows(PLACES))
+
+
+@given(travellers())
+def test_i5_once_settled_the_register_balances_and_departures_to_a_unit_are_its_arrivals(world: World) -> None:
+    assert {case.state for case in world.settled().cases} <= {State.SETTLED}
+    rows = balanced(world)
+    assert residuals(rows) == {}
+    left: Counter[str] = Counter()
+    came: Counter[str] = Counter()
+    for row in rows:
+        if row.unit in UNITS and row.flow is Flow.DEPARTURES:
+            left[row.other_unit] += row.count
+        elif row.unit in UNITS and row.flow is Flow.ARRIVALS:
+            came[row.unit] += row.count
+    assert +left == +came
+
+
+@given(worlds())
+def test_i5_the_stock_of_the_last_month_is_the_number_of_residents_whatever_was_reported(world: World) -> None:
+    residents = Counter(person.standing.unit for person in world.settled().persons if person.standing.unit)
+    rows = balanced(world)
+    last = max(row.month for row in rows)
+    stock = Counter(
+        {row.unit: row.count for row in rows if row.flow is Flow.STOCK_END and row.month == last and row.unit in UNITS}
+    )
+    assert +stock == residents
