@@ -18,7 +18,7 @@ from conflict.cases import State
 from conflict.claims import Claim, EventRef, PersonRef, Record
 from conflict.components import candidate_neighbours, components, family_neighbours
 from conflict.decisions import Decision, in_force, undo
-from conflict.journeys import Setting
+from conflict.journeys import Setting, journey
 from conflict.links import Link, Verdict
 from conflict.places import ABROAD, NOBODY, Named, Place, PlaceBook
 from conflict.policy import DEFAULT_POLICY
@@ -308,3 +308,14 @@ def test_i5_the_stock_of_the_last_month_is_the_number_of_residents_whatever_was_
         {row.unit: row.count for row in rows if row.flow is Flow.STOCK_END and row.month == last and row.unit in UNITS}
     )
     assert +stock == residents
+
+
+@given(records(), DAYS)
+def test_the_state_of_a_move_follows_from_its_facts_by_the_one_table(found: list[Record], day: date) -> None:
+    setting = Setting(AS_OF, min(day, AS_OF), DEFAULT_POLICY, PLACES)
+    for _, judgement in journey(found, setting).moves:
+        state: State | None = None
+        for _, fact in judgement.facts:
+            state = one_sided.next_state(state, fact)
+        assert state is judgement.state
+        assert judgement.holder is None or state is not State.OPEN_OUT
