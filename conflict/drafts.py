@@ -38,6 +38,8 @@ class Draft:
     named: frozenset[str] = frozenset()
     numbers_agree: bool = False
     ruling: Ruling | None = None
+    heard: frozenset[EventRef] = frozenset()
+    """Other rulings that it rests on: those of the members of a household, one that was reopened."""
     sheets: frozenset[tuple[str, str]] = frozenset()
     route: tuple[str, str] = ("", "")
     is_open_departure: bool = False
@@ -120,8 +122,8 @@ def _of_move(move: Move, judgement: Judgement, way: Journey, ties: Ties) -> Draf
         frozenset(c.place.node_id for stay in move.arrivals for c in stay.arrivals if c.place.node_id),
         agreeing and bool(move.origins),
         ruling,
-        frozenset((unit, c.group) for unit, c in _sheets(move, judgement)),
-        (_home_unit(move), move.arrivals[0].unit if len(move.arrivals) == 1 else ""),
+        sheets=frozenset((unit, c.group) for unit, c in _sheets(move, judgement)),
+        route=(_home_unit(move), move.arrivals[0].unit if len(move.arrivals) == 1 else ""),
     )
 
 

@@ -76,6 +76,7 @@ def _joined(members: list[Draft]) -> Draft:
         asks=tuple(sorted(set().union(*(draft.asks for draft in members)))),
         score=min(scores, default=None),
         named=frozenset.intersection(*(draft.named for draft in members)),
+        heard=frozenset(draft.ruling.ref for draft in members if draft.ruling is not None),
         numbers_agree=all(draft.numbers_agree for draft in members),
         sheets=frozenset(sheets),
     )

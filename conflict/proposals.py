@@ -90,6 +90,7 @@ def _doubted(party: Party, doubts: list[Doubt]) -> Party:
         asks=tuple(sorted(Ask(stay.unit, Action.HOLD, ref) for stay in arrivals for ref in stay.refs)),
         score=max(doubt.bits for doubt in doubts),
         ruling=None,
+        heard=frozenset(doubt.reopened.ref for doubt in doubts if doubt.reopened is not None),
     )
     is_dead = party.standing is not None and party.standing.status is Status.DEAD
     now = party.standing if is_dead else Standing("", Status.PROPOSED)
@@ -144,6 +145,7 @@ def _one_case(drafts: list[Draft]) -> Draft:
         asks=tuple(sorted(set().union(*(draft.asks for draft in drafts)))),
         score=max(scores, default=None),
         numbers_agree=all(draft.numbers_agree for draft in drafts),
+        heard=frozenset().union(*(draft.heard for draft in drafts)),
         sheets=frozenset(),
         route=("", ""),
     )

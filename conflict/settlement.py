@@ -119,7 +119,7 @@ def _case(draft: Draft, places: PlaceBook) -> Case:
 
 def _decision(draft: Draft, parameters: Parameters, places: PlaceBook) -> Decision:
     name = min(draft.refs)
-    claims = set(draft.refs) | ({draft.ruling.ref} if draft.ruling is not None else set())
+    claims = draft.refs | draft.heard | ({draft.ruling.ref} if draft.ruling is not None else set())
     return Decision(
         decision_id(name, claims, parameters),
         name,

@@ -115,6 +115,36 @@ def test_case_33_undoing_a_decision_reopens_what_it_closed_and_deletes_nothing()
     assert [decision.undoes for decision in sent] == [decided().id, ""]
 
 
+def test_case_35_a_ruling_takes_the_place_of_the_proposal_whatever_the_ids() -> None:
+    proposed = settle(A, B, links="A:p? B:n")
+    for name in ("r1", "r2", "r3", "r4"):
+        no = ruling("A:p", "B:n", "different", name=name)
+        ruled = settle(A, B, links="A:p? B:n", rulings=[no])
+        sent = revise(proposed.decisions, ruled.decisions, [no.ref])
+        known = in_force([*proposed.decisions, *sent])
+        assert {ask.action for decision in known for ask in decision.asks if ask.ref == "B:n"} <= {
+            Action.COUNT,
+            Action.REOPEN,
+        }
+        assert set(ruled.decisions) <= set(known)
+
+
+def test_every_ruling_that_a_household_s_case_rests_on_is_in_its_evidence() -> None:
+    records = [
+        *(record(f"A:p{n}", out(f"o{n}", "05-01", "B", group="g")) for n in (1, 2)),
+        *(record(f"B:n{n}", arrival(f"i{n}", "05-03", "A", group="h")) for n in (1, 2)),
+    ]
+    said = [ruling(f"A:p{n}", f"B:n{n}", "same", name=f"r{n}") for n in (1, 2)]
+    (decision,) = settle(*records, rulings=said).decisions
+    assert decision.claims == ("A:o1", "A:o2", "B:i1", "B:i2", "N:r1", "N:r2")
+
+
+def test_a_reopened_ruling_is_part_of_the_evidence_of_the_new_question() -> None:
+    no = ruling("A:p", "B:n", "different", seen=frozenset())
+    (decision,) = settle(A, B, links=ONE, rulings=[no]).decisions
+    assert no.ref in decision.claims
+
+
 def test_case_71_a_unit_that_only_ever_reports_arrivals_shows() -> None:
     outcome = settle(
         A,
