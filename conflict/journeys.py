@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from conflict.cases import Fact, State, next_state
-from conflict.claims import DEATH, Claim, Record, in_order
+from conflict.claims import DEATH, END_TEMPORARY, MOVE_IN, MOVE_OUT, Claim, Record, in_order
 from conflict.moves import Asked, Judgement, Move, judge, latest_seen, same_office, silent_day
 from conflict.places import PlaceBook
 from conflict.policy import Policy
@@ -179,11 +179,16 @@ def _visit(holder: Stay, found: Stays, setting: Setting) -> tuple[Claim, ...]:
         return ()
     since, until = _days(out.day, -_VISIT_DAYS_BEFORE), lapse_day(out, setting.policy)
     for record in found.temporary:
-        arrivals = [c for c in in_order(record.claims) if c.kind == "move_in" and c.stands]
+        arrivals = [c for c in in_order(record.claims) if c.kind == MOVE_IN and c.stands]
         if arrivals and since <= arrivals[0].day <= until and out.place.node_id in {"", record.unit}:
             outs = (c for c in holder.departures if c.stands)
-            return (*outs, *(c for c in record.claims if c.stands and c.kind in {"move_in", "end_temporary"}))
+            return (*outs, *(c for c in record.claims if _is_of_stay(c, record)))
     return ()
+
+
+def _is_of_stay(claim: Claim, record: Record) -> bool:
+    """The beginning of a temporary stay and its end, also one that was told as a departure."""
+    return claim.stands and claim.kind in {MOVE_IN, MOVE_OUT, END_TEMPORARY} and not claim.local(record.unit)
 
 
 def _days(day: date, count: int) -> date:

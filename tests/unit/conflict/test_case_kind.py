@@ -29,6 +29,18 @@ def test_case_54_a_departure_for_good_and_a_temporary_arrival_are_one_visit() ->
     assert cases(outcome) == ["A:e1 B:e2: settled stayed auto at D"]
 
 
+def test_case_54_the_end_of_the_visit_told_as_a_departure_belongs_to_it() -> None:
+    ended = record(
+        "B:n",
+        arrival("e2", "05-03", "A", residence="temporary"),
+        out("e3", "06-01", "A"),
+        residence="temporary",
+    )
+    outcome = settle(record("A:p", out("e1", "05-01", "B")), ended, links=ONE)
+    assert persons(outcome) == ["A:p B:n: A away"]
+    assert cases(outcome) == ["A:e1 B:e2 B:e3: settled stayed auto at D"]
+
+
 def test_case_54_a_stay_long_before_does_not_answer_a_departure() -> None:
     early = record("B:n", arrival("e2", "2024-05-03", "A", residence="temporary"), residence="temporary")
     outcome = settle(record("A:p", out("e1", "05-01")), early, links=ONE)
