@@ -97,9 +97,23 @@ class Balance:
             self._residents[now.unit] += 1
         if record.claims or record.mother is not None:
             self._add_stock(record)
-            self._add_flows(record)
+            self.add_flows(record)
         elif now is not None and now.unit:
             self._eve[now.unit] += 1
+
+    def add_stock(self, eve: Counter[str], months: Iterable[tuple[Month, Counter[str]]], now: Counter[str]) -> None:
+        """Count persons whose standing does not follow from one record: how many of them counted in each unit before
+        anything had happened, at the end of each month in which that may have changed, in order, and now.
+        """
+        self._eve.update(eve)
+        self._residents.update(now)
+        before = eve
+        for month, stock in months:
+            for unit in before.keys() | stock.keys():
+                if change := stock[unit] - before[unit]:
+                    self._changes[unit, month] += change
+            before = stock
+        assert before == now or not (before - now or now - before), "nobody moves after the last month"
 
     def _add_stock(self, record: Record) -> None:
         unit = self._unit_on(record, date.min)
@@ -117,7 +131,8 @@ class Balance:
         found = standing(record, self._as_of, self._policy, day=day)
         return "" if found is None else found.unit
 
-    def _add_flows(self, record: Record) -> None:
+    def add_flows(self, record: Record) -> None:
+        """Count a record's events alone."""
         for flow, day, other_unit in flows(record, self._as_of):
             self._flows[record.unit, month_of(day), flow, other_unit] += 1
 

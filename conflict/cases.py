@@ -75,6 +75,14 @@ class Fact(StrEnum):
     IN_CONFIRMED = "in-confirmed"  # "lives here"
     IN_DISPUTED = "in-disputed"  # "never came"
     WAITED = "waited"  # the waiting time of a departure is over; always the last fact
+    # The resolver's, of a case with both sides in sight.
+    FOUND = "found"  # the record that was left behind is known; its office has said nothing
+    AGREED = "agreed"  # that office wrote the departure down, or confirmed it
+    SILENT = "silent"  # that office was asked and its time is over (RESOLVER 3)
+    SEARCHED = "searched"  # there is no such person anywhere in the tree, or a person ruled so
+    CONTESTED = "contested"  # an office says otherwise: still here, never came, withdrawn, arrived elsewhere, dead
+    CLEARED = "cleared"  # whoever contested it has given way
+    DOUBTED = "doubted"  # may be somebody already counted, or is recorded dead: a person has to rule
 
 
 TRANSITIONS: Final[Mapping[tuple[State | None, Fact], State]] = MappingProxyType(
@@ -98,6 +106,20 @@ TRANSITIONS: Final[Mapping[tuple[State | None, Fact], State]] = MappingProxyType
         (State.DISPUTED, Fact.EMIGRATED): State.SETTLED,
         (State.DISPUTED, Fact.IN_CONFIRMED): State.OPEN_IN,
         (State.DISPUTED, Fact.DIED): State.CANCELLED,
+        (State.OPEN_IN, Fact.FOUND): State.MATCHED,
+        (State.OPEN_OUT, Fact.FOUND): State.SETTLED,  # the person is registered elsewhere too, and stays there
+        (State.MATCHED, Fact.AGREED): State.SETTLED,
+        (State.MATCHED, Fact.SILENT): State.SETTLED,
+        (State.OPEN_IN, Fact.SEARCHED): State.SETTLED,
+        (State.OPEN_IN, Fact.CONTESTED): State.DISPUTED,
+        (State.MATCHED, Fact.CONTESTED): State.DISPUTED,
+        (State.SETTLED, Fact.CONTESTED): State.DISPUTED,
+        (State.DISPUTED, Fact.CLEARED): State.MATCHED,
+        (State.OPEN_OUT, Fact.DOUBTED): State.PROPOSED,
+        (State.OPEN_IN, Fact.DOUBTED): State.PROPOSED,
+        (State.MATCHED, Fact.DOUBTED): State.PROPOSED,
+        (State.SETTLED, Fact.DOUBTED): State.PROPOSED,
+        (State.DISPUTED, Fact.DOUBTED): State.PROPOSED,
     }
 )
 """A pair that is missing leaves the state as it is: the fact is kept as evidence and changes nothing."""
@@ -106,6 +128,8 @@ OUTCOMES: Final[Mapping[State, tuple[Outcome, DecidedBy]]] = MappingProxyType(
     {
         State.OPEN_OUT: (Outcome.UNDECIDED, DecidedBy.NOBODY),
         State.OPEN_IN: (Outcome.UNDECIDED, DecidedBy.NOBODY),
+        State.PROPOSED: (Outcome.UNDECIDED, DecidedBy.NOBODY),
+        State.MATCHED: (Outcome.UNDECIDED, DecidedBy.NOBODY),
         State.DISPUTED: (Outcome.UNDECIDED, DecidedBy.NOBODY),
         State.CANCELLED: (Outcome.CANCELLED, DecidedBy.AUTO),
         State.LAPSED: (Outcome.LAPSED, DecidedBy.AUTO),

@@ -26,6 +26,8 @@ CANCEL: Final = "cancel"
 CONFIRM: Final = "confirm"
 DISPUTE: Final = "dispute"
 END_TEMPORARY: Final = "end_temporary"
+CORRECTION: Final = "correction"
+RULING: Final = "ruling"
 
 STANDING_KINDS: Final = (BIRTH, DEATH, MOVE_OUT, MOVE_IN, CONFIRM, DISPUTE, END_TEMPORARY)
 """The kinds that can change where somebody counts. Cancels come in as ``Claim.withdrawn_by``."""
@@ -51,6 +53,12 @@ class Claim:
     residence: str = ""
     withdrawn_by: tuple[EventRef, ...] = ()
     """The cancels in force against it; empty means that the claim stands."""
+    withdrawn_day: date | None = None
+    """The day of the earliest of those cancels; None if nobody knows it, or the claim stands."""
+    group: str = ""
+    """The sheet on which it came, as its node names it: members of a household who go together share it."""
+    said: tuple[str, ...] = ()
+    """What it states of the person, as column=value, sorted: compared for equality and never shown."""
 
     @property
     def stands(self) -> bool:
@@ -74,6 +82,8 @@ class Record:
     state: str = ""
     claims: tuple[Claim, ...] = ()
     mother: Record | None = None
+    number: str = ""
+    """The personal number that the row states; equal numbers are closing evidence (DESIGN 5)."""
 
     @property
     def temporary(self) -> bool:

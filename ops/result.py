@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from conflict.links import Link
 from hub.views.replicas import replicas
 from hub.views.results import View
 from node.ids import id_text
@@ -24,11 +25,13 @@ class ResultCounts:
     replicas: int
 
 
-def write_result(out: Path, roots: Sequence[Store], holders: Iterable[Store], as_of: date) -> ResultCounts:
-    """Write residents, cases and balance as ``roots`` see them, and the replicas of all ``holders``. Raises
-    ``OSError``.
+def write_result(
+    out: Path, roots: Sequence[Store], holders: Iterable[Store], as_of: date, links: Sequence[Link] | None = None
+) -> ResultCounts:
+    """Write residents, cases and balance as ``roots`` see them, and the replicas of all ``holders``. With ``links``
+    both halves of moves are settled; without, each side is seen as it sees itself. Raises ``OSError``.
     """
-    view = View(roots, as_of)
+    view = View(roots, as_of, links=links)
     with view.snapshot():
         residents = write_csv(
             out / "residents.csv",

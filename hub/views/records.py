@@ -20,6 +20,8 @@ import sqlalchemy as sa
 from conflict.claims import (
     BIRTH,
     CANCEL,
+    CORRECTION,
+    RULING,
     STANDING_KINDS,
     Claim,
     EventRef,
@@ -30,13 +32,14 @@ from conflict.claims import (
     withdrawals,
 )
 from conflict.places import NOBODY, Place, PlaceBook
+from conflict.rulings import Ruling
 from conflict.standing import GENERATIONS_MAX
 from node.ids import OriginId, RowId, id_text
 from node.schema import event, person, sql
 from node.store import Profile
 
 _ORIGIN: Final[sa.BindParameter[bytes]] = sa.bindparam("origin")
-_PERSON = (person.c.id, person.c.source_id, person.c.residence, person.c.state)
+_PERSON = (person.c.id, person.c.source_id, person.c.residence, person.c.state, person.c.personal_id)
 _IMPORTED = sa.text("person.source_id <> ''")  # written as in the index person_by_source, so that it serves
 _BY_SOURCE = sql(
     sa.select(*_PERSON).where(person.c.origin == _ORIGIN, _IMPORTED).order_by(person.c.source_id, person.c.id)
@@ -45,7 +48,11 @@ _BY_ID = sql(
     sa.select(*_PERSON).where(person.c.origin == _ORIGIN, sa.text("person.source_id = ''")).order_by(person.c.id)
 )
 _ONE = sql(sa.select(*_PERSON).where(person.c.origin == _ORIGIN, person.c.id == sa.bindparam("id")))
-_KINDS = sa.text("event.kind IN ({})".format(", ".join(f"'{kind}'" for kind in (*STANDING_KINDS, CANCEL))))
+_KINDS = sa.text("event.kind IN ({})".format(", ".join(f"'{kind}'" for kind in (*STANDING_KINDS, CORRECTION, CANCEL))))
+_PERSONAL: Final = (
+    *("full_name", "sex", "birth_date", "personal_id", "old_card_id", "insurance_id", "father_name", "mother_name"),
+)
+"""What tells who somebody is: new evidence of it reopens a ruling (RESOLVER 3)."""
 _CLAIMS = sql(
     sa.select(
         *(
@@ -61,9 +68,23 @@ _CLAIMS = sql(
                 "other_person_id",
                 "target_event_id",
                 "residence",
+                "group_id",
+                *_PERSONAL,
             )
         )
     ).where(event.c.origin == _ORIGIN, _KINDS)
+)
+
+
+_RULINGS = sql(
+    sa.select(
+        event.c.id,
+        event.c.source_id,
+        event.c.recorded_at,
+        event.c.person_ref,
+        event.c.other_person_ref,
+        event.c.reason,
+    ).where(event.c.origin == _ORIGIN, sa.text(f"event.kind = '{RULING}'"))
 )
 
 
@@ -109,24 +130,24 @@ def origin_records(connection: apsw.Connection, origin: OriginId, node_id: str, 
     evidence = read_evidence(connection, origin, node_id, places)
     claims, mothers = evidence.claims, evidence.mothers
     prefix = f"{node_id}:"
-    for ref, row_id, residence, state in _person_rows(connection, origin, prefix):
+    for ref, row_id, residence, state, number in _person_rows(connection, origin, prefix):
         if row_id in mothers:
             mother = _mother(connection, origin, prefix, evidence, row_id, GENERATIONS_MAX)
-            yield Record(ref, node_id, residence, state, claims.get(row_id, ()), mother)
+            yield Record(ref, node_id, residence, state, claims.get(row_id, ()), mother, number)
         else:
-            yield Record(ref, node_id, residence, state, claims.get(row_id, ()))
+            yield Record(ref, node_id, residence, state, claims.get(row_id, ()), None, number)
 
 
 def _person_rows(
     connection: apsw.Connection, origin: OriginId, prefix: str
-) -> Iterator[tuple[PersonRef, RowId, str, str]]:
+) -> Iterator[tuple[PersonRef, RowId, str, str, str]]:
     imported = (
-        (PersonRef(prefix + source_id), row_id, residence, state)
-        for row_id, source_id, residence, state in connection.execute(_BY_SOURCE, {"origin": origin})
+        (PersonRef(prefix + source_id), row_id, residence, state, number)
+        for row_id, source_id, residence, state, number in connection.execute(_BY_SOURCE, {"origin": origin})
     )
     by_hand = (
-        (PersonRef(prefix + id_text(row_id)), row_id, residence, state)
-        for row_id, _, residence, state in connection.execute(_BY_ID, {"origin": origin})
+        (PersonRef(prefix + id_text(row_id)), row_id, residence, state, number)
+        for row_id, _, residence, state, number in connection.execute(_BY_ID, {"origin": origin})
     )
     return heapq.merge(imported, by_hand)
 
@@ -140,7 +161,7 @@ def _mother(
     row = connection.execute(_ONE, {"origin": origin, "id": mother_id}).fetchone()
     if row is None:
         return None  # quarantined, or lost: the newborn counts by itself
-    row_id, source_id, residence, state = row
+    row_id, source_id, residence, state, number = row
     return Record(
         PersonRef(_ref(prefix, source_id, row_id)),
         prefix[:-1],
@@ -148,6 +169,7 @@ def _mother(
         state,
         evidence.claims.get(mother_id, ()),
         _mother(connection, origin, prefix, evidence, mother_id, generations - 1),
+        number,
     )
 
 
@@ -158,26 +180,59 @@ def read_evidence(connection: apsw.Connection, origin: OriginId, node_id: str, p
     withdrawn = withdrawals(targets)
     prefix = f"{node_id}:"
     refs = {row[0]: _ref(prefix, row[1], row[0]) for row in rows if row[2] == CANCEL}
+    cancelled = {row[0]: claim_day(row[3], row[4]) for row in rows if row[2] == CANCEL}
     claims: dict[RowId, list[Claim]] = defaultdict(list)
     mothers: dict[RowId, RowId] = {}
-    for row_id, source_id, kind, event_date, recorded_at, person_id, other_place, other_id, _, residence in rows:
+    for (
+        row_id,
+        source_id,
+        kind,
+        event_date,
+        recorded_at,
+        person_id,
+        place,
+        other_id,
+        _,
+        residence,
+        group,
+        *said,
+    ) in rows:
         if kind == CANCEL or person_id is None:
             continue
         if kind == BIRTH and other_id is not None and row_id not in withdrawn:
             mothers[person_id] = min(other_id, mothers.get(person_id, other_id))
         day = claim_day(event_date, recorded_at)
+        against = withdrawn.get(row_id, ())
         claims[person_id].append(
             Claim(
                 EventRef(_ref(prefix, source_id, row_id)),
                 kind,
                 day,
                 recorded_instant(recorded_at),
-                places.named(other_place, day) if other_place else NOBODY,
+                places.named(place, day) if place else NOBODY,
                 residence,
-                tuple(sorted(EventRef(refs[cancel]) for cancel in withdrawn.get(row_id, ()))),
+                tuple(sorted(EventRef(refs[cancel]) for cancel in against)),
+                min((cancelled[cancel] for cancel in against), default=None),
+                group,
+                tuple(f"{name}={value}" for name, value in zip(_PERSONAL, said, strict=True) if value),
             )
         )
     return Evidence({key: tuple(found) for key, found in claims.items()}, mothers)
+
+
+def read_rulings(connection: apsw.Connection, profiles: dict[OriginId, Profile]) -> Iterator[Ruling]:
+    """What reviewers ruled, in no order. One whose words cannot be read has no effect."""
+    for origin, profile in profiles.items():
+        for row_id, source_id, recorded_at, one, other, reason in connection.execute(_RULINGS, {"origin": origin}):
+            if reason in {"same", "different"}:
+                yield Ruling(
+                    EventRef(_ref(f"{profile.node_id}:", source_id, row_id)),
+                    PersonRef(one),
+                    PersonRef(other),
+                    reason == "same",
+                    profile.node_id,
+                    recorded_instant(recorded_at),
+                )
 
 
 def _ref(prefix: str, source_id: str, row_id: bytes) -> str:

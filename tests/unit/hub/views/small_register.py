@@ -73,6 +73,16 @@ def make_store(path: Path, commune: Commune, *, seed: int = 1) -> Store:
     return store
 
 
+def rule(store: Store, one: str, other: str, verdict: str, recorded_at: str) -> None:
+    """A reviewer's ruling in the store's own origin."""
+    with store.capture(author="a", kind="register", recorded_at=0) as capture:
+        capture.connection.execute(
+            "INSERT INTO event (origin, id, source_id, kind, recorded_at, person_ref, other_person_ref, reason)"
+            " VALUES (?, ?, 'r1', 'ruling', ?, ?, ?, ?)",
+            (store.own_origin(), store.new_row_id(0), recorded_at, one, other, verdict),
+        )
+
+
 def _source(name: str) -> str:
     return "" if name.startswith("-") else name
 

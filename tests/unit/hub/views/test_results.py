@@ -12,13 +12,13 @@ import pytest
 
 from conflict.balance import residuals
 from conflict.claims import PersonRef
-from conflict.standing import CanonicalPerson, Standing, Status
+from conflict.links import Link
 from hub.views.replicas import replicas
 from hub.views.results import StayTask, View
 from node.errors import UsageError
 from node.ids import id_text
 from node.store import Store
-from tests.unit.hub.views.small_register import Commune, Event, make_store, replicate
+from tests.unit.hub.views.small_register import Commune, Event, make_store, replicate, rule
 
 AS_OF = date(2025, 6, 30)
 
@@ -125,14 +125,53 @@ def test_one_origin_in_two_roots_is_refused(stack: ExitStack, tmp_path: Path) ->
         list(View([store, store], AS_OF).residents())
 
 
+ONE_PERSON = (Link("A:p10", "B:p1", 20.0, "automatic"),)
+
+
 def test_linked_records_are_one_row_under_the_smallest_ref(stack: ExitStack, tmp_path: Path) -> None:
-    refs = (PersonRef("A:p10"), PersonRef("B:p1"))
-    person = CanonicalPerson(refs, Standing("B", Status.RESIDENT))
-    view = View([parent_of(stack, tmp_path / "t", CHILDREN)], AS_OF, linked=dict.fromkeys(refs, person))
+    view = View([parent_of(stack, tmp_path / "t", CHILDREN)], AS_OF, links=ONE_PERSON)
     rows = {row.person: row for row in view.residents()}
-    assert rows[refs[0]].refs == refs
-    assert rows[refs[0]].unit == "B"
-    assert refs[1] not in rows
+    assert rows[PersonRef("A:p10")].refs == ("A:p10", "B:p1")
+    assert rows[PersonRef("A:p10")].unit == "B"
+    assert "B:p1" not in rows
+
+
+def test_a_newborn_of_a_linked_mother_counts_where_she_does(stack: ExitStack, tmp_path: Path) -> None:
+    view = View([parent_of(stack, tmp_path / "t", CHILDREN)], AS_OF, links=ONE_PERSON)
+    assert {row.person: row.unit for row in view.residents()}[PersonRef("A:n1")] == "B"
+
+
+def test_with_links_both_halves_of_a_move_are_one_case(stack: ExitStack, tmp_path: Path) -> None:
+    view = View([parent_of(stack, tmp_path / "t", CHILDREN)], AS_OF, links=ONE_PERSON)
+    assert [(row.case, row.state.value, row.outcome.value, row.score, row.refs) for row in view.cases()] == [
+        ("A:e1", "settled", "moved", 20.0, ("A:e1", "B:e1")),
+        ("A:e4", "settled", "stayed", None, ("A:e4",)),
+        ("B:e2", "cancelled", "cancelled", None, ("B:e2", "B:e3")),
+    ]
+    assert [decision.case for decision in view.decisions()] == ["A:e1"]
+
+
+def test_an_arrival_that_was_searched_for_in_vain_is_somebody_new(stack: ExitStack, tmp_path: Path) -> None:
+    view = View([parent_of(stack, tmp_path / "t", CHILDREN)], AS_OF, links=())
+    found = {str(row.case): (row.state.value, row.outcome.value) for row in view.cases()}
+    assert found["B:e1"] == ("settled", "new_entry")
+    assert found["A:e1"] == ("open-out", "undecided")
+
+
+def test_once_a_move_is_settled_only_the_newborn_s_way_is_unexplained(stack: ExitStack, tmp_path: Path) -> None:
+    rows = list(View([parent_of(stack, tmp_path / "t", CHILDREN)], AS_OF, links=ONE_PERSON).balance())
+    # A:n1 was born at A after its mother had gone, and counts with her at B: a birth there, a resident here.
+    assert residuals(rows) == {("A", "2025-05"): 1, ("B", "2025-05"): -1}
+    last = {row.unit: row.count for row in rows if row.flow == "stock_end" and row.month == "2025-06"}
+    assert last == {"A": 2, "A-1": 1, "B": 2, "P": 5}
+
+
+def test_a_ruling_in_a_store_is_heard(stack: ExitStack, tmp_path: Path) -> None:
+    parent = parent_of(stack, tmp_path / "t", CHILDREN)
+    rule(parent, "A:p10", "B:p1", "different", "2025-06-01T08:00:00+00:00")
+    view = View([parent], AS_OF, links=ONE_PERSON)
+    assert {str(row.case): row.decided_by.value for row in view.cases()}["B:e1"] == "person"
+    assert "B:p1" in {row.person for row in view.residents()}
 
 
 def test_a_stay_without_end_is_a_task_after_six_months(stack: ExitStack, tmp_path: Path) -> None:
