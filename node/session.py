@@ -223,9 +223,11 @@ class ChildEndpoint:
                     wishes = self._wishes()
                     self.session.expect(wishes)
                     apart = [head.origin for head in action.heads if found[head.origin] != head.hash]
-                    queue.extend(self.session.located(found, self._older(apart), self._now()))
+                    older = self._older([*apart, *(wish.origin for wish in wishes)])
+                    # Who signs what is told by the reference data: a store from before its own key cannot heal without.
+                    reference = [wish for wish in wishes if wish.origin == self._store.reference_origin()]
+                    queue.extend(self.session.located(found, older, self._now(), first=reference))
                     if was is ChildState.LOCATING:  # what came while the session opened
-                        older = self._older(wish.origin for wish in wishes)
                         queue.extend(self.session.want(wishes, self._now(), older))
                         queue.extend(self.session.advanced(*self._heads(), self._now()))
                 case KeepAcknowledged():

@@ -161,15 +161,20 @@ class ChildSession:
                 return [Close(message.code, message.detail, clean)]
 
     def located(
-        self, found: Mapping[OriginId, Hash | None], older: Mapping[OriginId, tuple[Head, ...]], now_ms: int
+        self,
+        found: Mapping[OriginId, Hash | None],
+        older: Mapping[OriginId, tuple[Head, ...]],
+        now_ms: int,
+        first: Iterable[Head] = (),
     ) -> list[ChildAction]:
         """The answer to ``Locate``: what our log has at the seq of each of the parent's heads; and, where that is not
-        the parent's head, further commits of ours by which the parent finds the last one that both have.
+        the parent's head, further commits of ours by which the parent finds the last one that both have. ``first``:
+        heads behind which more is wanted before anything else.
         """
         if self.state in (ChildState.CLOSED, ChildState.FINISHING):
             return []
         self.state = ChildState.STREAMING
-        actions: list[ChildAction] = []
+        actions = self.want(first, now_ms, older)
         parent_heads, self._parent_heads = self._parent_heads, []
         for head in parent_heads:
             actions += self._place(head, found.get(head.origin), older.get(head.origin, ()), now_ms)
