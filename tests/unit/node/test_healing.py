@@ -13,8 +13,9 @@ from node.ids import RowId
 from node.redoing import Finding
 from node.reports import findings_of, reports
 from tests.identities import Member
+from tests.sessions import drain
 from tests.unit.node.exchange import Exchange
-from tests.unit.node.stores import people
+from tests.unit.node.stores import add_persons, people
 
 INSERT_BIRTH = "INSERT INTO event (origin, id, kind, event_date, full_name, birth_date) VALUES (?,?,?,?,?,?)"
 
@@ -99,3 +100,16 @@ def test_a_value_that_both_wrote_in_the_end_is_no_finding(world: Exchange) -> No
     world.climb()
     assert found(world.c) == [("fork", [])]
     assert people(world.c.store, world.origin)[row][1] == "0901"
+
+
+def test_a_store_from_before_its_first_session_heals(world: Exchange) -> None:
+    """Its own commits come back, signed by a node that it does not know to be enrolled: the reference data come first."""
+    x = world.tree.add("x", "p")
+    image = world.image("x")
+    add_persons(x.store, ["An"])
+    origin = x.store.own_origin()
+    assert drain(x, world.parents["p"]) == "done"
+    x = world.put_back("x", image)
+    assert drain(x, world.parents["p"]) == "done"
+    assert x.store.head(origin) == world.p.store.head(origin)
+    assert found(x) == [("restored", [])]
