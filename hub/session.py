@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import cast
 
-from node import changelog, limits, tickets
+from node import changelog, limits, takeover, tickets
 from node.applier import Applied, GroupApplier, Refused, Work
 from node.chain import Head
 from node.healing import Healer
@@ -131,6 +131,11 @@ class Hub:
     def compare_later(self, endpoint: ParentEndpoint, statement: StateStatement) -> None:
         """One at a time, once no batch waits: it takes a tenth of a second for a commune."""
         self._statements.append((endpoint, statement))
+
+    def take_over(self) -> None:
+        """Registers that were handed to the authority's own node: it has no parent from whom it would hear of that."""
+        if self.store.reference_origin() in self.store.own_origins():
+            takeover.prepare(self.store, self.reference)
 
     @property
     def queued(self) -> int:
@@ -483,6 +488,7 @@ class ParentEndpoint:
 
     def _open(self, action: LookUp) -> list[ParentAction]:
         if action.first:
+            self._hub.take_over()
             self._hub.healer.give_up_what_is_others()
             self._check_standing()
             if self.closed is not None:

@@ -95,7 +95,9 @@ class Healer:
         now = store.clock.wall_ms()
         for holding in self._reference.current_holdings():
             origin = holding.subject
-            if holding.from_seq == 0 or (origin in store.own_origins() and not self._comes_from_below(holding)):
+            if holding.from_seq == 0 or holding.node_id == store.node_id:
+                continue  # what came here in time stays: it goes on under our name
+            if origin in store.own_origins() and not self._comes_from_below(holding):
                 continue
             head = store.head(origin)
             if head.seq <= holding.from_seq or store.hash_at(origin, holding.from_seq) != holding.from_hash:
@@ -121,6 +123,7 @@ class Healer:
     def _change_over_and_redo(self, fork: Fork, now: int) -> None:
         store, connection, origin = self._store, self._store.connection, fork.origin
         which = self._report(fork, FORK, now)
+        store.lets_go(fork.common)
         side = branch.change_over(connection, fork, which, now)
         redoing = self._redo(which, origin, side, side_wins=True)
         twice = self._typed_twice(fork.common, fork.trunk, redoing)
@@ -138,6 +141,7 @@ class Healer:
         connection, origin = self._store.connection, fork.origin
         self._send_side(fork.common, fork.side)
         which = self._report(fork, TRUNK, now)
+        self._store.lets_go(fork.common)
         side = branch.change_over(connection, fork, which, now)
         self._finish(which, [])
         self._store.alarm_now(

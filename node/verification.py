@@ -199,7 +199,8 @@ class Verifier:
         head = statement.head
         objection = self.objection(statement)
         if objection is not None:
-            store.raise_alarm(objection.code, head.origin, objection.detail)
+            if not self._counted_once(statement):
+                store.raise_alarm(objection.code, head.origin, objection.detail)
             return "refused"
         if store.head(head.origin) != head:
             return "elsewhere"
@@ -259,6 +260,16 @@ class Verifier:
                 "statement_refused", f"what is said of the rows at commit {head.seq} is not signed by node {signer}"
             )
         return None
+
+    def _counted_once(self, statement: StateStatement) -> bool:
+        """Whether it is the word of somebody who held the origin once and whose word does not count any more: a relay
+        passes it on in good faith.
+        """
+        signer, head = statement.signer, statement.head
+        if all(held.node_id != signer for held in self._reference.holdings(head.origin)):
+            return False
+        revoked = not self._reference.public_keys(signer)
+        return revoked or signer not in self._holders_at(head)
 
     def _holders_at(self, head: Head) -> set[NodeId]:
         """Who made the commit, and who went on from it."""

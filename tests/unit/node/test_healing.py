@@ -4,6 +4,7 @@ whatever way the other history came.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from node.ids import RowId
 from node.redoing import Finding
 from node.reports import findings_of, reports
+from node.store import Store
 from tests.identities import Member
 from tests.sessions import drain
 from tests.unit.node.exchange import Exchange
@@ -113,3 +115,24 @@ def test_a_store_from_before_its_first_session_heals(world: Exchange) -> None:
     assert drain(x, world.parents["p"]) == "done"
     assert x.store.head(origin) == world.p.store.head(origin)
     assert found(x) == [("restored", [])]
+
+
+def test_commits_that_leave_the_log_on_purpose_are_not_missed_at_the_next_start(world: Exchange) -> None:
+    """Of many commits that were put aside few are done again: the log is shorter than it was."""
+    world.person(*"ABCDE")
+    rows = list(people(world.c.store, world.origin))
+    world.climb()
+    image = world.image("c")
+    world.phone("0901", *rows)
+    world.climb()
+    world.put_back("c", image)
+    for row in rows:
+        world.phone("0901", row)
+    before = world.c.store.head(world.origin).seq
+    world.climb()
+    assert world.c.store.head(world.origin).seq < before
+    store = world.c.store
+    store.close()
+    again = Store.open(store.database.path, clock=world.clock, source=random.Random(7))
+    assert again.missing == ()
+    again.close()

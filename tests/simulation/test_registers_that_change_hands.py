@@ -1,4 +1,4 @@
-"""A register that is handed to a node below its holder, as when a district ends and a commune goes on with its register."""
+"""A register that is handed up or down its own branch, as when a district ends and a commune goes on with its register."""
 
 from __future__ import annotations
 
@@ -52,3 +52,25 @@ def test_it_goes_on_where_it_was_handed_to(world: World, giver: str, *, unaware:
         assert names(world, node, origin) == expected, node
     world.checks.check_former_holders()
     assert world.machines["commune"].running.head(origin).seq > Seq(2)
+    world.machines[giver].disk.restart()
+    world.down(world.machines[giver])
+    world.boot(world.machines[giver], faults=False)
+    codes = {alarm.code for alarm in world.machines[giver].running.alarms()}
+    assert "commits_missing" not in codes, "what left the log on purpose is not missed"
+
+
+@pytest.mark.parametrize("heir", ["district", "province", "nation"])
+def test_what_the_giver_writes_unaware_goes_on_at_a_node_above_it(world: World, heir: str) -> None:
+    origin = world.machines["commune"].running.own_origin()
+    enter(world, "commune", origin, "An")
+    world.settle()
+    world.people.hand_over_to(origin, heir)
+    world.observe(world.machines[world.root])
+    enter(world, "commune", origin, "Binh")
+    world.settle()
+    enter(world, heir, origin, "Chi")
+    world.settle()
+    world.checks.check_rows()
+    for node in world.path_up(heir):
+        assert names(world, node, origin) == ["An", "Binh", "Chi"], node
+    world.checks.check_former_holders()
