@@ -26,10 +26,10 @@ from node.clock import Clock
 from node.database import explained
 from node.encryption import PLAIN_HEADER, StoreKey, header_of
 from node.errors import DansyncError, StoreDamaged, StoreError, StoreFull, UsageError
-from node.identity.folder import sync_folder
 from node.ids import NodeId, OriginId
 from node.schema import SCHEMA_VERSION
 from node.scrub import finish, scrub_origin
+from node.secret import sync_folder
 from node.store import Store
 
 FACT_BACKUP: Final = "backup"  # in a copy: that it is one, of whom, when and at which heads

@@ -22,8 +22,8 @@ from node.clock import Clock
 from node.database import RESTORING_SUFFIX, require_unused
 from node.encryption import StoreKey
 from node.errors import DansyncError, HoldingError
-from node.identity.folder import sync_folder
 from node.ids import NodeId
+from node.secret import sync_folder
 from node.store import Store
 from node.witness import DiskWitnessFile, Missing, Witness
 
