@@ -365,7 +365,8 @@ class ParentEndpoint:
             self._perform(self.session.refused(batch, outcome.code, outcome.detail, self._now()))
 
     def compared(self, statement: StateStatement, outcome: Outcome) -> None:
-        self._perform(self.session.verified(statement.head, outcome, self._now()))
+        root_seq = self._hub.verifier.root_seq(statement.head.origin)
+        self._perform(self.session.verified(statement.head, outcome, root_seq, self._now()))
 
     def _now(self) -> int:
         return self._hub.store.clock.monotonic_ms()

@@ -137,12 +137,13 @@ class Pruner:
         return Plan(head, target, snapshot, cast("int", commits), cast("int", weight), obstacle)
 
     def _confirmed(self, connection: apsw.Connection, state: OriginState) -> Seq:
-        """Up to where somebody above has it on its disk; a root is the last one to have it, and what came from above is
-        there.
+        """Up to where the parent has it on its disk, and the root too: what the authority decides later, such as a
+        handover, begins behind that. What came from above is there.
         """
         if not self._has_parent or state.flow:
             return state.head.seq
-        return Seq(cast("int", connection.execute(_CONFIRMED, (state.head.origin,)).fetchall()[0][0]))
+        parent = cast("int", connection.execute(_CONFIRMED, (state.head.origin,)).fetchall()[0][0])
+        return Seq(min(parent, self._verifier.root_seq(state.head.origin)))
 
     def _obstacle(self, connection: apsw.Connection, state: OriginState, confirmed: Seq) -> Obstacle:
         head = state.head

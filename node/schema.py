@@ -410,6 +410,7 @@ verification = _local(
     sa.Column("checked_at", sa.Integer, nullable=False),
     _integer("equal_at"),  # Unix ms; 0: never
     _integer("repaired_rows"),
+    _integer("root_seq"),  # of a parent: up to where the root has the origin, as far as it knows
 )
 
 snapshot = _local(

@@ -264,7 +264,7 @@ class ChildEndpoint:
                     queue.extend(self.session.attested(self._verifier.attest(), self._now()))
                 case KeepVerified():
                     assert self.session.parent is not None
-                    self._verifier.heard(self.session.parent.node_id, action.head, action.outcome)
+                    self._verifier.heard(self.session.parent.node_id, action.head, action.outcome, action.root_seq)
                 case KeepTicket():
                     with self._store.database.transaction() as connection:
                         tickets.keep(

@@ -48,11 +48,17 @@ _SELECT_CHECK: Final = sql(
         verification.c.origin == sa.bindparam("which"), verification.c.peer == sa.bindparam("peer")
     )
 )
+_SELECT_ROOT: Final = sql(
+    sa.select(verification.c.root_seq).where(
+        verification.c.origin == sa.bindparam("which"), verification.c.peer == sa.bindparam("peer")
+    )
+)
 _UPSERT_CHECK: Final = (
-    "INSERT INTO verification (origin, peer, seq, hash, digest, outcome, checked_at, equal_at, repaired_rows) "
-    "VALUES (:origin, :peer, :seq, :hash, :digest, :outcome, :now, iif(:good, :now, 0), :repaired) "
+    "INSERT INTO verification "
+    "(origin, peer, seq, hash, digest, outcome, checked_at, equal_at, repaired_rows, root_seq) "
+    "VALUES (:origin, :peer, :seq, :hash, :digest, :outcome, :now, iif(:good, :now, 0), :repaired, :root_seq) "
     "ON CONFLICT (origin, peer) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, digest = excluded.digest, "
-    "outcome = excluded.outcome, checked_at = excluded.checked_at, "
+    "outcome = excluded.outcome, checked_at = excluded.checked_at, root_seq = excluded.root_seq, "
     "equal_at = iif(:good, excluded.equal_at, equal_at), repaired_rows = repaired_rows + excluded.repaired_rows"
 )
 
@@ -168,6 +174,17 @@ class Verifier:
         statement = statement or self._statement(head.origin)
         return statement if statement is not None and statement.head == head else None
 
+    def root_seq(self, origin: OriginId) -> Seq:
+        """Up to where the root of the tree has an origin, as far as is known here: nothing that the authority decides
+        about the origin goes back behind it.
+        """
+        node = self._reference.node(self._store.node_id)
+        if node is None or not node.parent_node_id:
+            return self._store.head(origin).seq
+        with self._store.database.snapshot() as connection:
+            row = connection.execute(_SELECT_ROOT, {"which": origin, "peer": node.parent_node_id}).fetchone()
+        return Seq(0 if row is None else row[0])
+
     def _speaks_for(self, head: Head) -> bool:
         """Whether this node holds the origin now."""
         if head.origin == self._store.reference_origin():
@@ -175,13 +192,13 @@ class Verifier:
         holding = self._reference.holder(head.origin)
         return holding is not None and holding.node_id == self._store.node_id and head.seq >= holding.from_seq
 
-    def heard(self, parent: NodeId, head: Head, outcome: Outcome) -> None:
+    def heard(self, parent: NodeId, head: Head, outcome: Outcome, root_seq: Seq) -> None:
         """The parent has compared its copy. Where it differs from our word, our own rows may be what has rotted."""
         store, now = self._store, self._store.clock.wall_ms()
         known = self._statement(head.origin)
         digest = known.digest if known is not None else Hash(b"")
         with store.database.transaction() as connection:
-            _record(connection, parent, head, digest, outcome, now)
+            _record(connection, parent, head, digest, outcome, now, root_seq=root_seq)
         if outcome == "differs" and head.origin in store.own_origins():
             self._mend_own(head.origin)
 
@@ -290,7 +307,14 @@ def _keep(connection: apsw.Connection, statement: StateStatement) -> None:
 
 
 def _record(
-    connection: apsw.Connection, peer: NodeId, head: Head, digest: Hash, outcome: Outcome, now: int, repaired: int = 0
+    connection: apsw.Connection,
+    peer: NodeId,
+    head: Head,
+    digest: Hash,
+    outcome: Outcome,
+    now: int,
+    repaired: int = 0,
+    root_seq: int = 0,
 ) -> None:
     connection.execute(
         _UPSERT_CHECK,
@@ -304,5 +328,6 @@ def _record(
             "now": now,
             "good": int(outcome in {"equal", "repaired"}),
             "repaired": repaired,
+            "root_seq": root_seq,
         },
     )

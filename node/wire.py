@@ -163,6 +163,7 @@ def encode_response(message: ParentMessage) -> bytes:
         case Verified():
             _write_head(frame.verified.head, message.head)
             frame.verified.outcome = _OUTCOMES[message.outcome]
+            frame.verified.root_seq = message.root_seq
         case Ticket():
             frame.ticket.ticket = message.ticket
         case Heartbeat():
@@ -381,7 +382,9 @@ def decode_response(data: bytes) -> ParentMessage:
             outcome = _OUTCOME_OF.get(frame.verified.outcome)
             if outcome is None:
                 raise FrameRefused("malformed", "The parent's word on a comparison is not known.")
-            return Verified(_read_head(frame.verified.head), outcome)
+            if frame.verified.root_seq > _SEQ_MAX:
+                raise FrameRefused("malformed", "A sequence number is beyond its range.")
+            return Verified(_read_head(frame.verified.head), outcome, Seq(frame.verified.root_seq))
         case "ticket":
             return Ticket(at_most(frame.ticket.ticket, _TICKET_BYTES_MAX, "ticket"))
         case "heartbeat":

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from node.chain import Head
-from node.ids import LetterId, OriginId
+from node.ids import LetterId, OriginId, Seq
 from node.protocol.messages import (
     BatchHeader,
     BatchNumber,
@@ -145,6 +145,7 @@ class KeepVerified:
 
     head: Head
     outcome: Outcome
+    root_seq: Seq
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,7 @@ class ChildSession:
             case Refuse():
                 return self._refused(message, now_ms)
             case Verified():
-                return [KeepVerified(message.head, message.outcome)]
+                return [KeepVerified(message.head, message.outcome, message.root_seq)]
             case Ticket():
                 return self._ticket(message)
             case BatchFrame():

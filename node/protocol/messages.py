@@ -143,10 +143,14 @@ class States:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The parent has compared its copy at ``head`` with what the holder said; one for each statement."""
+    """The parent has compared its copy at ``head`` with what the holder said; one for each statement.
+
+    ``root_seq``: up to where the root of the tree has the origin, as far as the parent knows.
+    """
 
     head: Head
     outcome: Outcome
+    root_seq: Seq = Seq(0)  # noqa: RUF009  a Seq is an int
 
 
 @dataclass(frozen=True, slots=True)

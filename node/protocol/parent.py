@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from node import limits
 from node.chain import Head
 from node.errors import FrameRefused
-from node.ids import NodeId, OriginId
+from node.ids import NodeId, OriginId, Seq
 from node.protocol.actions import (
     Alarm,
     Apply,
@@ -214,13 +214,13 @@ class ParentSession:
         refusal = self._refused.setdefault(header.origin, Refuse(header.origin, code, detail, None))
         return [Send(Refuse(header.origin, refusal.code, refusal.detail, batch))]
 
-    def verified(self, head: Head, outcome: Outcome, now_ms: int) -> list[ParentAction]:
+    def verified(self, head: Head, outcome: Outcome, root_seq: Seq, now_ms: int) -> list[ParentAction]:
         """The answer to ``Verify``."""
         self._verifying -= 1
         if self.state is ParentState.CLOSED:
             return []
         self._sent_ms = now_ms
-        return [Send(Verified(head, outcome)), *self._ticket()]
+        return [Send(Verified(head, outcome, root_seq)), *self._ticket()]
 
     def minted(self, ticket: bytes, now_ms: int) -> list[ParentAction]:
         """The answer to ``MintTicket``."""

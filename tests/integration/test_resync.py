@@ -95,6 +95,8 @@ def test_pruned_nodes_go_on_and_a_district_without_the_history_gets_the_state(of
     wait_until(lambda: compared(office, office.d))
     restart(office, "d")
     wait_until(lambda: compared(office, office.tree.root))
+    restart(office, "c")  # it hears that the root has it all
+    wait_until(lambda: any(c.peer and c.origin == office.origin for c in checks(office.c.store)))
     for member in (office.c, office.d, office.tree.root):
         registers = ok("prune", member.folder, "--keep-days", "0")["registers"]
         assert isinstance(registers, list)

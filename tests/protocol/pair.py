@@ -531,7 +531,7 @@ class Pair:
                     queue.extend(self._parent_snapshot(session, action))
                 case Verify():
                     outcome = self.parent.compare(action.statement)
-                    queue.extend(session.verified(action.statement.head, outcome, self.now_ms))
+                    queue.extend(session.verified(action.statement.head, outcome, Seq(0), self.now_ms))
                 case MintTicket():
                     queue.extend(session.minted(self._mint(), self.now_ms))
                 case LoadLetter():

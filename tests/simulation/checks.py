@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from node import limits
 from node.errors import HoldingError
-from node.ids import OriginId
+from node.ids import NodeId, OriginId
 from node.mail import Mail
 from node.reference import Reference
 from tests.simulation.machine import rows_at
@@ -80,9 +80,9 @@ class Checks:
     def settled(self) -> bool:
         """Everybody has met its parent, no letter is under way, and every copy is its owner's."""
         world = self.world
+        self.ask_for_owners()
         if world.met != {name for name, parent in world.tree.items() if parent} or any(map(self.letters, world.tree)):
             return False
-        self.ask_for_owners()
         for origin in world.owner:
             stores = [store for name in self.copies(origin) if (store := world.machines[name].store) is not None]
             if len({store.head(origin) for store in stores}) > 1 or any(store.quarantined(origin) for store in stores):
@@ -109,6 +109,11 @@ class Checks:
                 world.owner[origin] = next(str(held.node_id) for held in reversed(holdings) if held.node_id)
                 if not holdings[-1].node_id:
                     world.retired.add(origin)
+        for name in world.communes:
+            node = reference.node(NodeId(name))
+            if node is not None and world.tree[name] != node.parent_node_id:
+                world.care.settle_below(name, str(node.parent_node_id))
+                world.met.discard(name)
 
     def copies(self, origin: OriginId) -> list[str]:
         """Who must have it in the end: the holder and all above it; reference data, everybody. Of a retired register,

@@ -10,7 +10,7 @@ from hub.session import ParentEndpoint
 from node import limits
 from node.chain import Head
 from node.errors import FrameRefused
-from node.ids import GENESIS_HASH, Hash, OriginId
+from node.ids import GENESIS_HASH, Hash, NodeId, OriginId
 from node.session import ChildEndpoint
 from tests.simulation.machine import Machine
 from tests.simulation.model import Violation
@@ -63,7 +63,9 @@ class Links:
         assert hub is not None
 
         def work() -> None:
-            endpoint = ChildEndpoint(store, key=child.key, follow=follow, release="simulated")
+            endpoint = ChildEndpoint(
+                store, key=child.key, follow=follow, release="simulated", parent=NodeId(parent.name)
+            )
             link = Link(child.name, parent.name, endpoint, ParentEndpoint(hub, peer))
             link.told = self.acknowledged(link)
             self.open[child.name] = link

@@ -29,6 +29,9 @@ class Rates:
     restore: float = 0.5
     rot: float = 0.4
     mend: float = 0.3
+    prune: float = 0.3
+    anew: float = 0.15
+    move: float = 0.15
     frame_dropped: float = 0.004
     frame_doubled: float = 0.004
     frame_delayed: float = 0.05
@@ -43,6 +46,9 @@ PEACE: Final = Rates(
     backup=0,
     restore=0,
     rot=0,
+    prune=0,
+    anew=0,
+    move=0,
     tick_ms=(100, 500),
 )
 """No faults: what is under way gets where it belongs."""

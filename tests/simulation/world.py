@@ -1,13 +1,13 @@
 """A small tree on simulated disks and links: the product's stores, machines and shells, driven by one seed.
 
 Safety first: records, sessions, cut links, lost, doubled and late frames, power loss inside any handler, disks that become an
-older copy of themselves or change places with a clone, registers that change hands. After each step the log guarantees are
-checked (RELIABILITY E2). Rows of copies rot, so that commits cannot be applied there: somebody puts them right and tries again,
+older copy of themselves or change places with a clone, registers that change hands, communes that get another parent, logs
+that are pruned and copies that are taken anew. After each step the log guarantees are checked (RELIABILITY E2). Rows of copies rot, so that commits cannot be applied there: somebody puts them right and tries again,
 or takes them from their holder. Then all faults end and everything must climb within a bounded number of steps, rows equal at every
 tier, and nothing that a disk still holds may be missing without a report.
 
-``World`` holds the machines and runs their handlers. What happens to them stands in modules of its own: ``people``, ``mishaps``,
-``decay`` and ``links``, each with steps that draw and with acts that are told what to do; ``checks`` has what must hold.
+``World`` holds the machines and runs their handlers. What happens to them stands in modules of its own: ``people``, ``care``,
+``mishaps``, ``decay`` and ``links``, each with steps that draw and with acts that are told what to do; ``checks`` has what must hold.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from hub.authority import Authority, found
+from node.chain import Head
 from node.clock import ManualClock
 from node.enrolment import OriginClaim
 from node.errors import StoreError
 from node.identity.certificates import CertificateAuthority
 from node.identity.keys import NodeKey
 from node.ids import Hash, NodeId, OriginId, RowId, Seq, UnitCode
+from tests.simulation.care import Care
 from tests.simulation.checks import Checks
 from tests.simulation.decay import Decay
 from tests.simulation.disk import PowerLoss
@@ -58,6 +60,7 @@ class World:
         self.rates = rates or Rates()
         self.tree = dict(tree)
         self.root = next(iter(self.tree))
+        self.communes = self.leaves
         self.rng = random.Random(seed)
         self.clock = ManualClock(START_MS)
         self.fired: Counter[str] = Counter()
@@ -70,6 +73,7 @@ class World:
         self.people = People(self)
         self.mishaps = Mishaps(self)
         self.decay = Decay(self)
+        self.care = Care(self)
         self.links = Links(self)
         self.checks = Checks(self)
         self.machines = {name: Machine(name, self) for name in self.tree}
@@ -159,6 +163,9 @@ class World:
             (rates.restore, self.mishaps.restore),
             (rates.rot, self.decay.rot),
             (rates.mend, self.decay.mend),
+            (rates.prune, self.care.prune),
+            (rates.anew, self.care.take_anew),
+            (rates.move, self.care.move),
         ]
         action = self.rng.choices([action for _, action in choices], [weight for weight, _ in choices])[0]
         action()
@@ -216,6 +223,9 @@ class World:
             for origin, kind, row_id, column, lost in store.connection.execute(_SELECT_LOST):
                 if kind == "lost_value":
                     self.models[OriginId(origin)].reported.add((RowId(row_id), str(column), str(lost)))
+        for floor in self.care.floors(machine).values():
+            if floor.hash not in held.tags:
+                self.care.inherit(machine, floor)
         for state in store.states():
             head = state.head
             before = held.heads.get(head.origin)
@@ -248,8 +258,15 @@ class World:
         if machine.store.missing:
             raise Violation(f"durable: {machine.name} misses commits that its witness saw")
         there = {bytes(row[0]) for row in machine.store.connection.execute(_SELECT_HASHES)}
-        if gone := machine.held.tags.keys() - there:
+        floors = self.care.floors(machine)
+        gone = {value for value in machine.held.tags.keys() - there if not self._was_pruned(floors, machine, value)}
+        if gone:
             raise Violation(f"durable: {machine.name} has lost {len(gone)} commits that were on its disk")
+
+    def _was_pruned(self, floors: Mapping[OriginId, Head], machine: Machine, value: Hash) -> bool:
+        origin = machine.held.origins[value]
+        floor = floors.get(origin)
+        return floor is not None and self.models[origin].minted.get(value, floor.seq + 1) <= floor.seq
 
     # --- the end ---------------------------------------------------------------------------------------------------
 

@@ -98,9 +98,20 @@ def test_what_no_parent_has_confirmed_stays(world: Exchange) -> None:
     assert (plan.commits, plan.obstacle) == (0, "not_confirmed") and commits(world.c.store, world.origin) == 7
 
 
+def test_what_the_root_does_not_have_stays(world: Exchange) -> None:
+    """A handover begins at what the root has: nobody may have pruned behind that."""
+    world.person("Chi")
+    world.climb(("c", "d"))
+    for member in (world.c, world.d):
+        plan = plan_of(prune(member), world.origin)
+        assert (plan.commits, plan.obstacle) == (0, "not_confirmed"), "the district has it, the province not"
+    world.climb()
+    assert plan_of(prune(world.c), world.origin).commits == 7
+
+
 def test_what_was_not_compared_stays(world: Exchange) -> None:
     with world.d.store.database.transaction() as connection:
-        connection.execute("DELETE FROM verification")
+        connection.execute("DELETE FROM verification WHERE peer = ''")
     plan = plan_of(prune(world.d), world.origin)
     assert (plan.commits, plan.obstacle) == (0, "not_compared")
 

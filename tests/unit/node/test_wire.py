@@ -123,7 +123,7 @@ RESPONSES: st.SearchStrategy[ParentMessage] = st.one_of(
     HEADS,
     st.builds(Acknowledge, batch=NUMBER, head=HEAD, applied=COUNT, quarantined=COUNT),
     st.builds(Refuse, origin=ORIGIN, code=st.sampled_from(sorted(CODES)), detail=TEXT, batch=st.none() | NUMBER),
-    st.builds(Verified, head=HEAD, outcome=OUTCOME),
+    st.builds(Verified, head=HEAD, outcome=OUTCOME, root_seq=SEQ),
     SNAPSHOT,
     st.builds(SnapshotAsk, origin=ORIGIN),
     st.builds(Ticket, ticket=TICKET),

@@ -284,12 +284,14 @@ class States(_message.Message):
     def __init__(self, states: _Optional[_Iterable[_Union[State, _Mapping]]] = ...) -> None: ...
 
 class Verified(_message.Message):
-    __slots__ = ("head", "outcome")
+    __slots__ = ("head", "outcome", "root_seq")
     HEAD_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    ROOT_SEQ_FIELD_NUMBER: _ClassVar[int]
     head: Head
     outcome: VerifyOutcome
-    def __init__(self, head: _Optional[_Union[Head, _Mapping]] = ..., outcome: _Optional[_Union[VerifyOutcome, str]] = ...) -> None: ...
+    root_seq: int
+    def __init__(self, head: _Optional[_Union[Head, _Mapping]] = ..., outcome: _Optional[_Union[VerifyOutcome, str]] = ..., root_seq: _Optional[int] = ...) -> None: ...
 
 class Snapshot(_message.Message):
     __slots__ = ("offer", "want", "later", "chunk", "stored", "taken", "ask")
