@@ -12,6 +12,8 @@ from hypothesis import settings
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 # HYPOTHESIS_PROFILE=explore looks for new examples; what it finds is written down as an example before it is mended.
 settings.register_profile("explore", deadline=None, print_blob=True, max_examples=1000)
+# HYPOTHESIS_PROFILE=soak is for machines that have a night: tests/properties/test_trees.py draws thousands of trees.
+settings.register_profile("soak", deadline=None, print_blob=True, max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
