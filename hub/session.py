@@ -209,7 +209,8 @@ class ParentEndpoint:
         self.peer = peer
         self._waiting: tuple[LookUp, ParentEndpoint, int, int] | None = None
         self._changed_over = len(hub.store.changed_over)
-        self._asked: set[OriginId] = set()
+        self._asked: dict[OriginId, int] = {}
+        self._root_heard = hub.store.root_heard
         self._mail = hub.mail.link(peer.node_id)
         self._moved_ms: int | None = None
         self.opened_ms = hub.store.clock.monotonic_ms()
@@ -254,18 +255,27 @@ class ParentEndpoint:
         self.check_place()
         self._look_for_mail()
         self._ask_anew()
+        self._tell_of_root()
         if self._waiting is not None:
             self._perform(self._settle(*self._waiting))
         self._perform(self.session.tick(self._now()))
 
     def _ask_anew(self) -> None:
-        """What somebody wants to be taken anew, and this child brings."""
+        """What somebody wants to be taken anew, and this child brings; again after a while, if it could not give it."""
         if self.closed is not None:
             return
+        now = self._now()
         for origin in self._hub.snapshots.asked_anew():
-            if origin not in self._asked and self.session.brings(origin):
-                self._asked.add(origin)
+            if now >= self._asked.get(origin, now) and self.session.brings(origin):
+                self._asked[origin] = now + limits.SNAPSHOT_WAIT_MS
                 self._perform(self.session.ask_for_state(origin))
+
+    def _tell_of_root(self) -> None:
+        """A child may let go, and give as a state, what the root has: it hears of that when we do."""
+        if self.closed is None and self._root_heard != self._hub.store.root_heard:
+            self._root_heard = self._hub.store.root_heard
+            for head, seq in self._hub.verifier.news_of_root(self.session.brought):
+                self._perform(self.session.tell_of_root(head, seq))
 
     def _look_for_mail(self) -> None:
         if self.closed is not None:

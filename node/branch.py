@@ -44,12 +44,17 @@ _SIGN_SPOOLED = "UPDATE spooled_commit SET signer = ?, signature = ? WHERE origi
 _CLEAR_SPOOL = sql(sa.delete(spooled_commit).where(spooled_commit.c.origin == sa.bindparam("which")))
 _INSERT_SIDE = (
     f"INSERT INTO side_commit ({', '.join(COMMIT_FIELDS)}, healing) "
-    f"VALUES ({', '.join('?' * len(COMMIT_FIELDS))}, ?) ON CONFLICT DO NOTHING"
+    f"VALUES ({', '.join('?' * len(COMMIT_FIELDS))}, ?) "
+    "ON CONFLICT (origin, hash) DO UPDATE SET healing = excluded.healing"
 )
 _SELECT_SIDE = sql(
     sa.select(side_commit.c.hash).where(
         side_commit.c.origin == sa.bindparam("which"), side_commit.c.hash == sa.bindparam("value")
     )
+)
+_SELECT_DONE = (
+    "SELECT 1 FROM side_commit JOIN healing ON healing.id = side_commit.healing "
+    "WHERE side_commit.origin = :which AND side_commit.hash = :value AND healing.kind IN ('fork', 'branch')"
 )
 _SELECT_SIGNATURES = sql(
     sa.select(batch_signature.c.seq, batch_signature.c.signer, batch_signature.c.signature)
@@ -238,6 +243,13 @@ def keep_aside(connection: apsw.Connection, side: Sequence[Commit], healing: int
 def is_aside(connection: apsw.Connection, commit: Head) -> bool:
     """Whether this commit was put aside here before."""
     return connection.execute(_SELECT_SIDE, {"which": commit.origin, "value": commit.hash}).fetchone() is not None
+
+
+def is_done(connection: apsw.Connection, commit: Head) -> bool:
+    """Whether this commit was put aside and done again here; one that was only put aside went to whoever held the
+    origin then, and may come back to this node, which holds it now.
+    """
+    return connection.execute(_SELECT_DONE, {"which": commit.origin, "value": commit.hash}).fetchone() is not None
 
 
 def _take_back(connection: apsw.Connection, changeset: bytes) -> None:

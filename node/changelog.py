@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from node.chain import Commit, Head
 from node.ids import GENESIS_HASH, Hash, OriginId, Seq
-from node.schema import COMMIT_FIELDS, change_log, origin_head, snapshot, sql
+from node.schema import COMMIT_FIELDS, change_log, origin_head, pruned_hash, snapshot, sql
 
 _SELECT_HEAD = sql(
     sa.select(origin_head.c.seq, origin_head.c.hash).where(origin_head.c.origin == sa.bindparam("origin"))
@@ -25,6 +25,11 @@ _SELECT_HASH = sql(
 _SELECT_ANCHOR = sql(
     sa.select(snapshot.c.hash).where(
         snapshot.c.origin == sa.bindparam("origin"), snapshot.c.seq == sa.bindparam("seq"), snapshot.c.whole == 1
+    )
+)
+_SELECT_PRUNED = sql(
+    sa.select(pruned_hash.c.hash).where(
+        pruned_hash.c.origin == sa.bindparam("origin"), pruned_hash.c.seq == sa.bindparam("seq")
     )
 )
 _SELECT_FLOOR = sql(sa.select(origin_head.c.floor).where(origin_head.c.origin == sa.bindparam("origin")))
@@ -53,14 +58,15 @@ def head_of(connection: apsw.Connection, origin: OriginId) -> Head:
 
 
 def hash_at(connection: apsw.Connection, origin: OriginId, seq: Seq) -> Hash | None:
-    """The hash of one commit, the zero hash for seq 0, None if the commit is not in the log and no snapshot stands
-    there.
-    """
+    """The hash of one commit, also of one that was let go; the zero hash for seq 0, None if it never was here."""
     if seq == 0:
         return GENESIS_HASH
     values = {"origin": origin, "seq": seq}
-    row = connection.execute(_SELECT_HASH, values).fetchone() or connection.execute(_SELECT_ANCHOR, values).fetchone()
-    return None if row is None else Hash(row[0])
+    for statement in (_SELECT_HASH, _SELECT_ANCHOR, _SELECT_PRUNED):
+        row = connection.execute(statement, values).fetchone()
+        if row is not None:
+            return Hash(row[0])
+    return None
 
 
 def floor_of(connection: apsw.Connection, origin: OriginId) -> Head:

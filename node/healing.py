@@ -271,7 +271,7 @@ class Healer:
             commit
             for commit in commits
             if changelog.hash_at(connection, origin, commit.seq) != commit.hash
-            and not branch.is_aside(connection, commit.head)
+            and not branch.is_done(connection, commit.head)
         ]
         if not new:
             return False

@@ -32,6 +32,11 @@ _LOG_BYTES: Final = (
 )
 _CONFIRMED: Final = "SELECT coalesce(max(seq), 0) FROM acknowledged WHERE origin = ?"
 _SET_FLOOR: Final = "UPDATE origin_head SET floor = ? WHERE origin = ?"
+_KEEP_HASHES: Final = (
+    "INSERT INTO pruned_hash (origin, seq, hash) "
+    "SELECT origin, seq, hash FROM change_log WHERE origin = ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3 "
+    "ON CONFLICT DO NOTHING"
+)
 _DELETE: Final = (
     "DELETE FROM change_log WHERE origin = ?1 AND seq IN "
     "(SELECT seq FROM change_log WHERE origin = ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3)"
@@ -178,7 +183,9 @@ class Pruner:
         gone = 0
         while True:
             with store.database.transaction() as connection:
-                connection.execute(_DELETE, (head.origin, floor.seq, limits.PRUNE_COMMITS_AT_ONCE))
+                values = (head.origin, floor.seq, limits.PRUNE_COMMITS_AT_ONCE)
+                connection.execute(_KEEP_HASHES, values)
+                connection.execute(_DELETE, values)
                 count = connection.changes()
             gone += count
             yield gone

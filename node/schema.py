@@ -430,6 +430,13 @@ snapshot = _local(
     sa.Column("whole", sa.Integer, nullable=False),  # 0: it is still coming from a neighbour
 )
 
+pruned_hash = _local(
+    "pruned_hash",  # of commits that were let go: any head that anybody ever had is recognised
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("seq", sa.Integer, primary_key=True, nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+)
+
 snapshot_chunk = _local(
     "snapshot_chunk",
     sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),

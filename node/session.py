@@ -342,7 +342,11 @@ class ChildEndpoint:
                     return self.session.snapshot_refused(refused.code, refused.message)
         if self._on_taken is not None:
             self._on_taken()
-        return self.session.snapshot_installed(self._now())
+        is_reference = action.offer.head.origin == self._store.reference_origin()
+        if is_reference:
+            self._healer.give_up_what_is_others()
+        actions = [*self._mail_out(), *self.session.snapshot_installed(self._now())]
+        return [*actions, *self._expect_more()] if is_reference else actions
 
     def _load(self, previous: Head) -> list[ChildAction]:
         batch = next_batch(self._store, self._reference, self._key, previous)
@@ -365,13 +369,18 @@ class ChildEndpoint:
         store.saw_own(outcome.head)
         if self._on_taken is not None:
             self._on_taken()
-        if action.header.origin == store.reference_origin():
+        is_reference = action.header.origin == store.reference_origin()
+        if is_reference:
             self._healer.give_up_what_is_others()
         actions = [*self._mail_out(), *self.session.taken(action.batch, self._now())]
-        if action.header.origin == store.reference_origin() and takeover.prepare(store, self._reference):
-            actions += self.session.advanced(*self._heads(), self._now())
-            actions += self.session.want(self._wishes(), self._now())
-        return actions
+        return [*actions, *self._expect_more()] if is_reference else actions
+
+    def _expect_more(self) -> list[ChildAction]:
+        """Reference data have come: they may say that registers were handed to this node, or to one below it."""
+        if not takeover.prepare(self._store, self._reference):
+            return []
+        heads = self.session.advanced(*self._heads(), self._now())
+        return [*heads, *self.session.want(self._wishes(), self._now())]
 
     def _meet_parent(self) -> None:
         """A parent whose store is another one than last time may have lost letters."""
@@ -413,7 +422,11 @@ class ChildEndpoint:
         self._store.unhold(trunk.origin)
         if self._on_taken is not None:
             self._on_taken()
-        return [*self._mail_out(), *self.session.switched(local, trunk, self._now())]
+        is_reference = trunk.origin == self._store.reference_origin()
+        if is_reference:
+            self._healer.give_up_what_is_others()
+        actions = [*self._mail_out(), *self.session.switched(local, trunk, self._now())]
+        return [*actions, *self._expect_more()] if is_reference else actions
 
     def _healed(self, origin: OriginId) -> None:
         """The origin is whole again; where only commits were missing, say which."""

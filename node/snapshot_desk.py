@@ -7,6 +7,8 @@ both have stay in the log, below the floor.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import apsw
 
 from node import changelog, quarantine, snapshots
@@ -67,9 +69,11 @@ class SnapshotDesk:
         ``anew``: the state as it is now, if its holder has said how it is.
         """
         if anew:
-            made = make_proved(self._store, self._verifier, self._store.head(after.origin))
-            if made is not None:
-                return made.offer
+            head = self._store.head(after.origin)
+            if head.seq > self._verifier.root_seq(after.origin):
+                return None  # what the authority decides may go back behind it, and then its commits are needed
+            made = make_proved(self._store, self._verifier, head)
+            return None if made is None else made.offer
         with self._store.database.snapshot() as connection:
             floor = changelog.floor_of(connection, after.origin)
             for item in snapshots.whole(connection, after.origin):
@@ -110,7 +114,7 @@ class SnapshotDesk:
             raise SnapshotRefused(*objection)
         with store.database.transaction() as connection:
             for item in snapshots.kept(connection, head.origin):
-                if item.offer == offer:
+                if item.offer == replace(offer, after=None):
                     return snapshots.chunks_here(connection, head)
                 if not item.whole:
                     snapshots.forget(connection, item.head)
@@ -185,11 +189,17 @@ class SnapshotDesk:
     def _give_up_what_is_only_here(
         self, connection: apsw.Connection, offer: SnapshotOffer, local: Head, now: int
     ) -> None:
-        """Commits that no parent ever confirmed go to the holder, who does them again on what stands now."""
+        """Commits that no parent ever confirmed, and that the other side did not find on its chain, go to the holder.
+
+        It does them again on what stands now.
+        """
         origin = local.origin
         floor = changelog.floor_of(connection, origin)
         row = connection.execute(_SELECT_ACKNOWLEDGED, {"which": origin}).fetchone()
-        seq = Seq(min(max(row[0] or 0 if row else 0, floor.seq), local.seq))
+        after = offer.after
+        found = after is not None and changelog.hash_at(connection, origin, after.seq) == after.hash
+        confirmed = max(row[0] or 0 if row else 0, floor.seq, after.seq if found and after is not None else 0)
+        seq = Seq(min(confirmed, local.seq))
         value = changelog.hash_at(connection, origin, seq)
         if seq < local.seq and value is not None:
             self._healer.send_side(Head(origin, seq, value), offer.head, local, now)

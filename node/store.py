@@ -160,6 +160,8 @@ class Store:
         """Grows when rows change without a commit: held back ones are applied, or rows are taken from their holder."""
         self.statements_heard = 0
         """Grows when a holder's word on its rows has come from below: it is to be passed on."""
+        self.root_heard = 0
+        """Grows when more is known of what the root of the tree has: children are told."""
         self.missing: tuple[Missing, ...] = ()
         """Commits that the witness saw and the database lacks, found when the store was opened."""
 

@@ -9,6 +9,7 @@ was written: that is the scrub for bit rot.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -197,6 +198,8 @@ class Verifier:
         store, now = self._store, self._store.clock.wall_ms()
         known = self._statement(head.origin)
         digest = known.digest if known is not None else Hash(b"")
+        if root_seq > self.root_seq(head.origin):
+            store.root_heard += 1
         with store.database.transaction() as connection:
             _record(connection, parent, head, digest, outcome, now, root_seq=root_seq)
         if outcome == "differs" and head.origin in store.own_origins():
@@ -238,6 +241,16 @@ class Verifier:
                 )
             _record(connection, SELF, head, statement.digest, outcome, now, repaired)
         return outcome
+
+    def news_of_root(self, origins: Iterable[OriginId]) -> list[tuple[Head, Seq]]:
+        """Up to where the root has these origins, for those that are here as their holder says."""
+        found = []
+        with self._store.database.snapshot() as connection:
+            for origin in origins:
+                last, head = self._checked(connection, origin), self._store.head(origin)
+                if last is not None and last.is_equal(head, last.digest):
+                    found.append((head, self.root_seq(origin)))
+        return found
 
     def _compare(self, statement: StateStatement, now: int) -> tuple[Outcome, int]:
         store, head = self._store, statement.head

@@ -228,6 +228,8 @@ def _write_snapshot(target: sync_pb2.Snapshot, message: SnapshotMessage) -> None
             target.offer.chunks = message.chunks
             target.offer.root = message.root
             target.offer.schema_version = message.schema_version
+            if message.after is not None:
+                _write_head(target.offer.after, message.after)
         case SnapshotWant():
             _write_head(target.want.head, message.head)
             target.want.chunk = message.chunk
@@ -461,7 +463,8 @@ def _read_snapshot(snapshot: sync_pb2.Snapshot) -> SnapshotMessage:
         case "offer":
             offer = snapshot.offer
             root = Hash(exact(offer.root, (HASH_BYTES,), "root"))
-            return SnapshotOffer(_read_state(offer.state), offer.chunks, root, offer.schema_version)
+            after = _read_head(offer.after) if offer.HasField("after") else None
+            return SnapshotOffer(_read_state(offer.state), offer.chunks, root, offer.schema_version, after)
         case "want":
             return SnapshotWant(_read_head(snapshot.want.head), snapshot.want.chunk)
         case "later":

@@ -226,13 +226,15 @@ class MailStored:
 @dataclass(frozen=True, slots=True)
 class SnapshotOffer:
     """The rows of an origin as they stood at a commit, for whoever lacks the history before it. ``root``: SHA-256 over
-    the hashes of the chunks. The statement is the holder's and proves the whole.
+    the hashes of the chunks. The statement is the holder's and proves the whole. ``after``: the receiver's commit, on
+    the sender's chain, behind which it comes; None in a store.
     """
 
     statement: StateStatement
     chunks: int
     root: Hash
     schema_version: int
+    after: Head | None = None
 
     @property
     def head(self) -> Head:

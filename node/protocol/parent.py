@@ -304,6 +304,12 @@ class ParentSession:
         refusal = self._refused.setdefault(head.origin, Refuse(head.origin, code, detail, None))
         return [Send(refusal)]
 
+    def tell_of_root(self, head: Head, root_seq: Seq) -> list[ParentAction]:
+        """Our copy is equal at ``head``, and more is known of what the root has than when we said so."""
+        if self.state is not ParentState.STREAMING or head.origin not in self._positions:
+            return []
+        return [Send(Verified(head, "equal", root_seq))]
+
     def ask_for_state(self, origin: OriginId) -> list[ParentAction]:
         """Somebody wants our copy of an origin that this child brings to be taken anew."""
         if self.state is not ParentState.STREAMING or origin not in self._positions or origin in self._refused:
@@ -502,6 +508,11 @@ class ParentSession:
             return None
         self._refused[header.origin] = refusal
         return refusal
+
+    @property
+    def brought(self) -> tuple[OriginId, ...]:
+        """The origins that this child brings."""
+        return tuple(self._positions)
 
     def brings(self, origin: OriginId) -> bool:
         """Whether this child was told where we stand with an origin."""

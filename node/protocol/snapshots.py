@@ -9,7 +9,7 @@ time each way; the same machine stands on both sides of a session.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from node import limits
 from node.chain import Head
@@ -87,6 +87,7 @@ class Snapshots:
         assert asked is not None
         if offer is None:
             return self._next()
+        offer = replace(offer, after=asked.after)
         self._out = _Outgoing(asked, offer)
         return [Send(offer)]
 

@@ -87,7 +87,7 @@ STATEMENT_OF = st.builds(
 )  # fmt: skip
 U31 = st.integers(0, (1 << 31) - 1)
 SNAPSHOT = st.one_of(
-    st.builds(SnapshotOffer, statement=STATEMENT_OF, chunks=U31, root=HASH, schema_version=U31),
+    st.builds(SnapshotOffer, statement=STATEMENT_OF, chunks=U31, root=HASH, schema_version=U31, after=st.none() | HEAD),
     st.builds(SnapshotWant, head=HEAD, chunk=U31),
     st.builds(SnapshotLater, head=HEAD, wait_ms=U31),
     st.builds(SnapshotChunk, origin=ORIGIN, chunk=U31, payload=st.binary(max_size=100)),

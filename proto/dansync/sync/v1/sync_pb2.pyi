@@ -312,16 +312,18 @@ class Snapshot(_message.Message):
     def __init__(self, offer: _Optional[_Union[SnapshotOffer, _Mapping]] = ..., want: _Optional[_Union[SnapshotWant, _Mapping]] = ..., later: _Optional[_Union[SnapshotLater, _Mapping]] = ..., chunk: _Optional[_Union[SnapshotChunk, _Mapping]] = ..., stored: _Optional[_Union[SnapshotStored, _Mapping]] = ..., taken: _Optional[_Union[SnapshotTaken, _Mapping]] = ..., ask: _Optional[_Union[SnapshotAsk, _Mapping]] = ...) -> None: ...
 
 class SnapshotOffer(_message.Message):
-    __slots__ = ("state", "chunks", "root", "schema_version")
+    __slots__ = ("state", "chunks", "root", "schema_version", "after")
     STATE_FIELD_NUMBER: _ClassVar[int]
     CHUNKS_FIELD_NUMBER: _ClassVar[int]
     ROOT_FIELD_NUMBER: _ClassVar[int]
     SCHEMA_VERSION_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
     state: State
     chunks: int
     root: bytes
     schema_version: int
-    def __init__(self, state: _Optional[_Union[State, _Mapping]] = ..., chunks: _Optional[int] = ..., root: _Optional[bytes] = ..., schema_version: _Optional[int] = ...) -> None: ...
+    after: Head
+    def __init__(self, state: _Optional[_Union[State, _Mapping]] = ..., chunks: _Optional[int] = ..., root: _Optional[bytes] = ..., schema_version: _Optional[int] = ..., after: _Optional[_Union[Head, _Mapping]] = ...) -> None: ...
 
 class SnapshotWant(_message.Message):
     __slots__ = ("head", "chunk")
