@@ -84,9 +84,16 @@ def has_commit(connection: apsw.Connection, origin: OriginId, value: bytes) -> b
 
 
 def read_commits(connection: apsw.Connection, origin: OriginId, after: Seq, *, count: int) -> Iterator[Commit]:
-    """Commits of an origin after a position, in order, at most ``count``; read lazily."""
+    """Commits of an origin after a position, in order, at most ``count``; read lazily. They end where there is a gap:
+    below its floor a log may have some.
+    """
+    expected: int | None = None
     for row in connection.execute(_SELECT_COMMITS, {"origin": origin, "after": after, "count": count}):
-        yield Commit(*row)
+        commit = Commit(*row)
+        if expected not in {None, commit.seq}:
+            return
+        yield commit
+        expected = commit.seq + 1
 
 
 def store_commits(connection: apsw.Connection, commits: Iterable[Commit], received_at: int) -> None:

@@ -81,9 +81,10 @@ class SnapshotDesk:
                     return item.offer
         return None
 
-    def chunk(self, head: Head, chunk: int) -> bytes:
+    def chunk(self, head: Head, chunk: int) -> bytes | None:
+        """None if it is not there any more: the log was pruned further meanwhile."""
         with self._store.database.snapshot() as connection:
-            return snapshots.chunk_at(connection, head, chunk)
+            return snapshots.find_chunk(connection, head, chunk)
 
     # --- asking ------------------------------------------------------------------------------------------------------
 

@@ -169,10 +169,16 @@ def chunks_here(connection: apsw.Connection, head: Head) -> int:
     return cast("int", row[0])
 
 
-def chunk_at(connection: apsw.Connection, head: Head, chunk: int) -> bytes:
+def find_chunk(connection: apsw.Connection, head: Head, chunk: int) -> bytes | None:
+    """None if it is not there: the snapshot has made room for a newer one."""
     row = connection.execute(_SELECT_CHUNK, (head.origin, head.seq, chunk)).fetchone()
-    assert row is not None, "a chunk that is not there"
-    return cast("bytes", row[0])
+    return None if row is None else cast("bytes", row[0])
+
+
+def chunk_at(connection: apsw.Connection, head: Head, chunk: int) -> bytes:
+    found = find_chunk(connection, head, chunk)
+    assert found is not None, "a chunk that is not there"
+    return found
 
 
 def rows_of(connection: apsw.Connection, offer: SnapshotOffer) -> Iterator[SentRow]:

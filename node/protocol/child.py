@@ -365,8 +365,14 @@ class ChildSession:
             actions.append(Halt(asked.after.origin, "log_missing", detail))
         return actions + self._pump(now_ms)
 
-    def chunk_loaded(self, payload: bytes, now_ms: int) -> list[ChildAction]:
-        """The answer to ``LoadChunk``."""
+    def chunk_loaded(self, payload: bytes | None, now_ms: int) -> list[ChildAction]:
+        """The answer to ``LoadChunk``; None if a newer snapshot has taken the place of this one meanwhile."""
+        if payload is None:
+            return (
+                []
+                if self.state is ChildState.CLOSED
+                else self._finish("snapshot_gone", "there is a newer snapshot now")
+            )
         self._work_since_drained, self._sent_ms = True, now_ms
         return [*self._snapshots.chunk_loaded(payload)] if self.state is ChildState.STREAMING else []
 

@@ -30,7 +30,7 @@ CODES: Final = frozenset(
         *("moved", "not_below"),
         *("restored", "fork", "relay_behind", "diverged", "log_missing", "stale_ticket", "origin_unknown_here"),
         *("no_common_commit", "rewound"),
-        *("snapshot_false", "statement_refused"),
+        *("snapshot_false", "snapshot_gone", "statement_refused"),
     }
 )
 

@@ -265,8 +265,14 @@ class ParentSession:
             actions.append(Send(Refuse(asked.after.origin, "log_missing", detail, None)))
         return actions + self._pump()
 
-    def chunk_loaded(self, payload: bytes, now_ms: int) -> list[ParentAction]:
-        """The answer to ``LoadChunk``."""
+    def chunk_loaded(self, payload: bytes | None, now_ms: int) -> list[ParentAction]:
+        """The answer to ``LoadChunk``; None if a newer snapshot has taken the place of this one meanwhile."""
+        if payload is None:
+            return (
+                []
+                if self.state is ParentState.CLOSED
+                else self._finish("snapshot_gone", "there is a newer snapshot now")
+            )
         self._sent_ms = now_ms
         return [*self._snapshots.chunk_loaded(payload)] if self.state is ParentState.STREAMING else []
 

@@ -11,7 +11,7 @@ import pytest
 
 from node import changelog, limits, snapshots
 from node.healing import Healer
-from node.ids import Hash, OriginId
+from node.ids import Hash, OriginId, Seq
 from node.mending import inspect
 from node.proof import prove
 from node.protocol.messages import SnapshotOffer
@@ -263,6 +263,7 @@ def _take(world: Exchange, member: Member, offer: SnapshotOffer, spoil: int | No
     assert taker.open(offer) == 0
     for chunk in range(offer.chunks):
         payload = desk(world.c).chunk(offer.head, chunk)
+        assert payload is not None
         taker.store_chunk(offer.head, chunk, payload[:-1] + b"x" if chunk == spoil else payload)
     taker.install(offer, peer=world.c.store.node_id, down=False)
 
@@ -302,7 +303,9 @@ def test_a_snapshot_goes_on_where_a_session_was_cut(world: Exchange) -> None:
     offer = _offer(world, world.c)
     taker = desk(world.d)
     assert taker.open(offer) == 0
-    taker.store_chunk(offer.head, 0, desk(world.c).chunk(offer.head, 0))
+    payload = desk(world.c).chunk(offer.head, 0)
+    assert payload is not None
+    taker.store_chunk(offer.head, 0, payload)
     assert desk(world.d).open(offer) == 1
     other = replace(offer, statement=replace(offer.statement))
     assert desk(world.d).open(other) == 1, "the same words"
@@ -343,3 +346,44 @@ def test_a_scrub_of_a_pruned_log_begins_at_the_snapshot(world: Exchange) -> None
     world.rot(world.d, row, "rot")
     found = next(item for item in finish(scrub(world.d.store, thorough=True)).origins if item.origin == world.origin)
     assert found.verdict == "rot" and [item.row_id for item in found.rotten] == [row]
+
+
+def test_a_batch_ends_where_the_log_below_its_floor_has_a_gap(world: Exchange) -> None:
+    """A parent that had the beginning took a snapshot: what it has of the history is not all of it."""
+    offer = _offer(world, world.c)
+    connection = world.d.store.connection
+    with world.d.store.database.transaction():
+        for statement in (
+            "DELETE FROM change_log WHERE origin = ? AND seq > 3",
+            "DELETE FROM batch_signature WHERE origin = ?",
+        ):
+            connection.execute(statement, (world.origin,))
+        connection.execute("UPDATE origin_head SET seq = 3 WHERE origin = ?", (world.origin,))
+    _take(world, world.d, offer)
+    world.person("Chi")
+    world.climb()
+    assert [commit.seq for commit in world.d.store.read_commits(world.origin, Seq(1))] == [2, 3]
+    lose(world.p, world.origin)
+    world.climb()
+    assert world.equal()
+
+
+def test_a_snapshot_that_makes_room_for_a_newer_one_while_it_is_sent_is_offered_anew(
+    world: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SNAPSHOT_CHUNK_BYTES", 200)
+    prune(world.c)
+    world.person("Chi")
+    world.climb()
+    lose(world.d, world.origin)
+    session = world.parents["d"].meet(world.c, follow=True).start()
+    while not snapshots.kept(world.d.store.connection, world.origin):
+        if session.child_end.outbox:
+            session.parent_end.receive_frame(session.child_end.encode(session.child_end.outbox.popleft()))
+        else:
+            session.child_end.receive_frame(session.parent_end.encode(session.parent_end.outbox.popleft()))
+    prune(world.c)
+    session.run()
+    assert session.end() == "snapshot_gone"
+    world.climb(("c", "d"))
+    assert world.equal(world.d.store)
