@@ -24,24 +24,7 @@ _PREFIX_WORDS: Final = frozenset({"y", "a", "h", "k"})
 _JOINED_H: Final = re.compile(r"H(?=[BCDĐGHJKLMNPRSTVWX]\w)")  # HBlen: no Vietnamese word begins so
 _PLACEHOLDERS: Final = frozenset(map(spelling_key, ("trai", "gái")))
 _FILLERS: Final = frozenset(
-    spelling_key(word)
-    for word in [
-        "trai",
-        "gái",
-        "bé",
-        "con",
-        "cháu",
-        "sơ",
-        "sinh",
-        "chưa",
-        "có",
-        "đặt",
-        "tên",
-        "không",
-        "rõ",
-        "khuyết",
-        "danh",
-    ]
+    map(spelling_key, "trai gái bé con cháu sơ sinh chưa có đặt tên không rõ khuyết danh".split())  # noqa: SIM905
 )
 """A name of such words alone is none: "Bé Trai", "Chưa đặt tên"; keys of spelling."""
 _NOT_WORDS: Final = frozenset("-–—?/_,;()")

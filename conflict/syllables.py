@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from conflict.spelling import spelling_key
@@ -76,8 +77,7 @@ _FOREIGN: Final = re.compile(r"[\u00a1-\u00bf\u00c4-\u00c7\u00cb\u00ce-\u00d1\u0
 def _is_damaged(word: str) -> bool:
     """Latin-1 letters that Vietnamese does not have, or a capital behind a small letter: a remnant of TCVN3 or VNI."""
     return bool(_FOREIGN.search(word)) or any(
-        first.islower() and second.isupper() and ord(second) > 0x7F
-        for first, second in zip(word, word[1:], strict=False)
+        first.islower() and second.isupper() and ord(second) > 0x7F for first, second in pairwise(word)
     )
 
 
