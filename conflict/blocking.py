@@ -19,7 +19,7 @@ from conflict.syllables import Syllable, spoken
 from conflict.text import folded
 
 BLOCK_RECORDS_MAX: Final = 2_000
-"""A key that more records share than this is not followed: it would cost more than it finds. What is left out is said."""
+"""A key that more records share than this is not followed: it costs more than it finds. What is left out is said."""
 CANDIDATES_MAX: Final = 5_000
 """Of one description. Keys that few records share are followed first."""
 KEY_CHARACTERS_MAX: Final = 80
@@ -77,11 +77,11 @@ def _name_keys(description: Description) -> Iterable[str]:
 
 
 def _parent_keys(description: Description) -> Iterable[str]:
-    """Both parents by their given names, and the year: brothers and sisters are apart in it, a changed name is found."""
-    father, mother = description.father.given, description.mother.given
-    if father is not None and mother is not None and description.birth is not None:
-        if not (father.unreadable or mother.unreadable):
-            yield f"p:{sound(father)} {sound(mother)}:{description.birth.year:04d}"
+    """Both parents by their given names, and the year: finds a changed name, keeps brothers and sisters apart."""
+    father, mother, birth = description.father.given, description.mother.given, description.birth
+    if father is None or mother is None or birth is None or father.unreadable or mother.unreadable:
+        return
+    yield f"p:{sound(father)} {sound(mother)}:{birth.year:04d}"
 
 
 @dataclass(frozen=True, slots=True)

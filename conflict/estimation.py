@@ -25,8 +25,12 @@ Table = dict[Field, dict[str, float]]
 ROUNDS_MAX: Final = 50
 CHANGE_MIN: Final = 1e-5
 """A round that moves no probability by more than this is the last."""
-PRIOR_PAIRS: Final = 20.0
-"""How many pairs the old table counts for: levels that hardly occur keep their place."""
+PRIOR_PAIRS: Final = 500.0
+"""How many pairs the old table counts for: a mistake that the sample happens not to have stays possible."""
+GIVEN_OUT: Final = frozenset({Field.NUMBER, Field.OLD_CARD, Field.INSURANCE, Field.PHONE, Field.ORDER})
+"""Fields whose chance among strangers is not counted: how many numbers there are decides it, and no sample is large
+enough; that the order of a name is another one is seen only where all words agree.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,8 @@ def levels_of(found: Iterable[Compared]) -> dict[Field, str]:
 
 def estimate(old: Parameters, sample: Sample, *, version: int, source: str) -> Parameters:
     """A new table from the old one and a sample. Frequencies and thresholds stay; see ``frequencies``."""
-    strangers = _counted(sample.strangers, _column(old, "stranger"))
+    known = _column(old, "stranger")
+    strangers = _counted(sample.strangers, known) | {name: known[name] for name in GIVEN_OUT}
     same = _learned(old, sample.passes, strangers)
     columns = {
         "same": same,
@@ -99,22 +104,23 @@ def _shares(counts: Mapping[str, float], prior: Mapping[str, float]) -> dict[str
 def _learned(old: Parameters, passes: Sequence[Pass], strangers: Table) -> Table:
     """What the same person has in common: each pass by EM, then all of them by how many matches they stand on."""
     prior = _column(old, "same")
-    totals: defaultdict[Field, Counter[str]] = defaultdict(Counter)
+    totals = {name: dict.fromkeys(levels, 0.0) for name, levels in LEVELS.items()}
     for one in passes:
         for name, counts in _expectation_maximisation(one, prior, strangers).items():
-            totals[name].update(counts)
+            for level, count in counts.items():
+                totals[name][level] += count
     return {name: _shares(totals[name], prior[name]) for name in LEVELS}
 
 
-def _expectation_maximisation(one: Pass, prior: Table, strangers: Table) -> Mapping[Field, Counter[str]]:
+def _expectation_maximisation(one: Pass, prior: Table, strangers: Table) -> Mapping[Field, Mapping[str, float]]:
     """Expected counts of the levels among the matches of a pass. Strangers are known, so only one side is learned."""
     patterns = Counter(
         frozenset((name, level) for name, level in levels.items() if name not in one.chosen_by) for levels in one.pairs
     )
     table, share = prior, 0.5
-    counts: defaultdict[Field, Counter[str]] = defaultdict(Counter)
+    counts: dict[Field, dict[str, float]] = {}
     for _ in range(ROUNDS_MAX):
-        counts, matches = defaultdict(Counter), 0.0
+        counts, matches = {name: dict.fromkeys(levels, 0.0) for name, levels in LEVELS.items()}, 0.0
         for pattern, times in patterns.items():
             expected = times * _match_probability(pattern, share, table, strangers)
             matches += expected
@@ -133,7 +139,8 @@ def _match_probability(pattern: Iterable[tuple[Field, str]], share: float, table
     bits = log2(share / (1 - share))
     for name, level in pattern:
         bits += log2(max(table[name][level], PROBABILITY_MIN)) - log2(max(strangers[name][level], PROBABILITY_MIN))
-    return 1 / (1 + 2.0 ** min(-bits, 1_000.0))
+    odds: float = 2.0 ** max(min(bits, 1_000.0), -1_000.0)
+    return odds / (1 + odds)
 
 
 def _joined(columns: Mapping[str, Table]) -> Mapping[Field, Mapping[str, Chances]]:
