@@ -14,9 +14,10 @@ from typing import Final, Literal
 from conflict.dates import PartialDate, parse_date
 from conflict.names import NO_NAME, PersonName, parse_name
 from conflict.personal_number import PersonalNumber, is_old_card, parse
+from conflict.spelling import spelling_key
 
 Sex = Literal["", "M", "F"]
-_PREFIX_OF_SEX: Final = {"văn": "M", "thị": "F"}
+_PREFIX_OF_SEX: Final = {spelling_key("Văn"): "M", spelling_key("Thị"): "F"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from math import log2
 from types import MappingProxyType
 from typing import Final
 
-from conflict.comparison import LEVELS, Compared, Field
+from conflict.comparison import LEVELS, PERSONAL, Compared, Field
 from conflict.description import Description
 from conflict.parameters import FREQUENCY_FIELDS, PROBABILITY_MIN, Chances, Parameters
 
@@ -25,8 +25,11 @@ Table = dict[Field, dict[str, float]]
 ROUNDS_MAX: Final = 50
 CHANGE_MIN: Final = 1e-5
 """A round that moves no probability by more than this is the last."""
-PRIOR_PAIRS: Final = 500.0
-"""How many pairs the old table counts for: a mistake that the sample happens not to have stays possible."""
+PRIOR_SHARE: Final = 0.05
+PRIOR_PAIRS_MIN: Final = 100.0
+"""For how many pairs the old table counts, as a share of the sample and at least: a mistake that the sample happens not
+to have stays possible, and keeps its worth, however large one of the samples is.
+"""
 GIVEN_OUT: Final = frozenset({Field.NUMBER, Field.OLD_CARD, Field.INSURANCE, Field.PHONE, Field.ORDER})
 """Fields whose chance among strangers is not counted: how many numbers there are decides it, and no sample is large
 enough; that the order of a name is another one is seen only where all words agree.
@@ -95,10 +98,11 @@ def _counted(pairs: Iterable[Levels], prior: Table) -> Table:
 
 
 def _shares(counts: Mapping[str, float], prior: Mapping[str, float]) -> dict[str, float]:
-    """Counts as shares, with the prior worth ``PRIOR_PAIRS`` pairs."""
-    weight = PRIOR_PAIRS / sum(prior.values())
-    total = sum(counts.values()) + PRIOR_PAIRS
-    return {level: (counts.get(level, 0.0) + weight * share) / total for level, share in prior.items()}
+    """Counts as shares, with the old table among them."""
+    seen = sum(counts.values())
+    believed = max(PRIOR_PAIRS_MIN, PRIOR_SHARE * seen)
+    weight = believed / sum(prior.values())
+    return {level: (counts.get(level, 0.0) + weight * share) / (seen + believed) for level, share in prior.items()}
 
 
 def _learned(old: Parameters, passes: Sequence[Pass], strangers: Table) -> Table:
@@ -144,18 +148,22 @@ def _match_probability(pattern: Iterable[tuple[Field, str]], share: float, table
 
 
 def _joined(columns: Mapping[str, Table]) -> Mapping[Field, Mapping[str, Chances]]:
-    """The four columns as one table. An agreement never counts against: the other three stay below the first."""
+    """The four columns as one table, within the two laws of ``Parameters``: an agreement never counts against, and what
+    a household shares says nothing between its members.
+    """
     joined = {}
     for name, levels in LEVELS.items():
         rows = {}
         for level in levels:
-            same, *others = (
+            same, stranger, member, twin = (
                 min(max(columns[kind][name][level], PROBABILITY_MIN), 1.0)
                 for kind in ("same", "stranger", "member", "twin")
             )
+            if name not in PERSONAL:
+                member, twin = max(member, same), max(twin, same)
             if level == levels[0]:
-                others = [min(other, same) for other in others]
-            rows[level] = Chances(same, *others)
+                stranger, member, twin = min(stranger, same), min(member, same), min(twin, same)
+            rows[level] = Chances(same, stranger, member, twin)
         joined[name] = MappingProxyType(rows)
     return MappingProxyType(joined)
 

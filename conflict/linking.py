@@ -51,8 +51,12 @@ class _Search:
             )
         return self.between[key]
 
+    def is_one(self, a: str, b: str) -> bool:
+        """Whether two records are one person themselves by all that they say, and so no rivals."""
+        result = self.plain(a, b)
+        return not (result.hard or result.doubts) and result.bits >= self.parameters.thresholds.automatic
+
     def may_be_one(self, a: str, b: str) -> bool:
-        """Whether two records are perhaps one person themselves, and so no rivals."""
         result = self.plain(a, b)
         return not result.hard and result.bits >= self.parameters.thresholds.review
 
@@ -121,7 +125,7 @@ def _margins(search: _Search, likely: Scores) -> dict[tuple[str, str], float]:
             if rival == pair or (group is not None and group == _group(search, rival)):
                 continue
             mine, its = (pair[1], rival[1]) if rival[0] == pair[0] else (pair[0], rival[0])
-            if not search.may_be_one(mine, its):
+            if not search.is_one(mine, its):
                 lead = result.bits - likely[rival].bits
                 margins[pair] = min(lead, margins.get(pair, lead))
     return margins
@@ -158,11 +162,10 @@ def _settle_households(search: _Search, likely: Scores, margins: dict[tuple[str,
 
 
 def _one_of_each(search: _Search, refs: set[str]) -> dict[str, str]:
-    """Records of one person in one household, as one: each ref to the smallest that it may be one with."""
+    """Records of one person in one household, as one: each ref to the smallest that it is one with."""
     chosen = {ref: ref for ref in refs}
     for a, b in combinations(sorted(refs), 2):
-        result = search.plain(a, b)
-        if result.bits >= search.parameters.thresholds.automatic and not result.hard and not result.doubts:
+        if search.is_one(a, b):
             chosen[b] = chosen[a]
     return chosen
 

@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import zip_longest
 from typing import Final
 
 from conflict.spelling import spelling_key
@@ -126,9 +125,9 @@ def compare_names(one: PersonName, other: PersonName) -> NameComparison:
         _middle(one, other, unmarked=unmarked),
         _part(one.given, other.given, unmarked=unmarked),
     )
-    if straight.given is not None and straight.given[0] in COMPATIBLE:
+    if straight.given is None or straight.given[0] in COMPATIBLE:
         return straight
-    return _moved(one, other) or straight
+    return _moved(one, other) or _exchanged(one, other, unmarked=unmarked) or straight
 
 
 def _part(one: Syllable | None, other: Syllable | None, *, unmarked: bool) -> Part | None:
@@ -178,8 +177,23 @@ def _moved(one: PersonName, other: PersonName) -> NameComparison | None:
     return None
 
 
-@lru_cache(maxsize=_NAMES_KEPT)
-def is_same_name(one: PersonName, other: PersonName) -> bool:
-    """Whether two names are the same in all words, however they are spelled."""
-    pairs = zip_longest(one.words, other.words)
-    return bool(one.words) and all(a is not None and b is not None and a.key == b.key for a, b in pairs)
+_CLOSE: Final = COMPATIBLE | {Likeness.TONE, Likeness.MARKS, Likeness.LETTER}
+
+
+def _exchanged(one: PersonName, other: PersonName, *, unmarked: bool) -> NameComparison | None:
+    """Family and given name in each other's place, perhaps with a slip. The worse grade counts as the given name's, so
+    that it does not matter which of the two is looked at first.
+    """
+    ends = (one.family, one.given, other.family, other.given)
+    if one.middle or other.middle or any(end is None or end.unreadable for end in ends):
+        return None
+    assert one.family and one.given and other.family and other.given
+    crossed = likeness(one.family, other.given, unmarked=unmarked), likeness(one.given, other.family, unmarked=unmarked)
+    if not _CLOSE.issuperset(crossed):
+        return None
+    better, worse = sorted(crossed, key=_RANK.__getitem__)
+    return NameComparison(
+        family=(better, one.family.key, other.family.key),
+        given=(worse, one.given.key, other.given.key),
+        reordered=True,
+    )

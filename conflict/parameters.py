@@ -17,7 +17,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Any, Final
 
-from conflict.comparison import LEVELS, Field
+from conflict.comparison import LEVELS, PERSONAL, Field
 from conflict.text import folded
 
 CURRENT: Final = "parameters-1.json"
@@ -49,7 +49,8 @@ class Thresholds:
 class Parameters:
     """``population``: among how many records a mover is looked for; the same at each tier, so that no outcome depends
     on where a tier stands. ``members`` and ``twins``: how many others of the household stand beside the right record.
-    Raises ``ValueError`` if a level is missing, no probability, or if an agreement would count against.
+    Raises ``ValueError`` if a level is missing or no probability, if an agreement would count against, or if what
+    a household shares would decide between its members.
     """
 
     version: int
@@ -73,6 +74,8 @@ class Parameters:
                 values = (chances.same, chances.stranger, chances.member, chances.twin)
                 if not all(PROBABILITY_MIN <= value <= 1 for value in values):
                     raise ValueError(f"{name.value}, {level}: a probability is {PROBABILITY_MIN} to 1, not {values}")
+                if name not in PERSONAL and min(chances.member, chances.twin) < chances.same:
+                    raise ValueError(f"{name.value}, {level}: what a household shares would decide between its members")
             first = row[levels[0]]
             if first.same < max(first.stranger, first.member, first.twin):
                 raise ValueError(f"{name.value}, {levels[0]}: an agreement would count against")

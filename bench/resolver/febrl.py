@@ -63,7 +63,7 @@ def load() -> Persons:
 def _rows(frame: Any) -> dict[str, dict[str, str]]:
     columns = ("given_name", "surname", "date_of_birth")
     return {
-        str(ref): {column: "" if row[column] != row[column] else str(row[column]) for column in columns}  # noqa: PLR0124
+        str(ref): {column: "" if row[column] != row[column] else str(row[column]) for column in columns}
         for ref, row in frame.iterrows()
     }
 

@@ -1,5 +1,5 @@
-"""Splink on the same two files and the same pairs, as its own guide sets it up: comparisons for names and dates of birth,
-term frequencies, u by random sampling, m by EM over three blocking rules.
+"""Splink on the same two files and the same pairs, as its own guide sets it up: comparisons for names and dates of
+birth, term frequencies, u by random sampling, m by EM over three blocking rules.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Learns the frozen parameters from synthetic provinces, without their truth:
 ``python -m bench.resolver.training --version 2 --out conflict/parameters-2.json``.
 
-The seeds are others than those that ``make bench-resolver`` measures on.
+What is known beforehand, and counts for a few hundred pairs, stands in ``starting.json``: mistakes that people make and
+a generator does not. The seeds are others than those that ``make bench-resolver`` measures on.
 """
 
 from __future__ import annotations
@@ -9,19 +10,21 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import sys
 import tempfile
 from collections import defaultdict
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 from bench.resolver.province import Province, read_province
 from conflict.comparison import Field, compare
 from conflict.estimation import Levels, Pass, Sample, differences, estimate, frequencies, levels_of
 from conflict.levels import Birth, Number
 from conflict.linking import Party
-from conflict.parameters import Parameters, current_parameters, to_document
+from conflict.parameters import Parameters, from_document, to_document
 from conflict.syllables import Likeness
 from ops.synth.config import SynthConfig
 from ops.synth.generator import generate
@@ -89,20 +92,41 @@ def _households(province: Province) -> list[Levels]:
     for party in province.parties.values():
         if party.household and not party.sheet:
             together[party.household].append(party)
-    found = []
+    found: list[Levels] = []
     for household in together.values():
         for one, other in combinations(household, 2):
             levels = levels_of(compare(one.description, other.description))
-            if levels.get(Field.NUMBER) == Number.SAME or levels.get(Field.GIVEN) == Likeness.SAME:
+            one_day = levels.get(Field.BIRTH) == Birth.SAME_DAY
+            if levels.get(Field.NUMBER) == Number.SAME or (one_day and levels.get(Field.GIVEN) == Likeness.SAME):
                 continue  # perhaps one person twice
             found.append({name: level for name, level in levels.items() if name not in NOT_LEARNED_AT_HOME})
     return found
+
+
+def rounded(value: Any) -> Any:
+    """Numbers to four digits that count: more is not known."""
+    match value:
+        case dict():
+            return {key: rounded(item) for key, item in value.items()}
+        case list():
+            return [rounded(item) for item in value]
+        case float():
+            return float(f"{value:.4g}")
+        case _:
+            return value
+
+
+def rendered(document: dict[str, Any]) -> str:
+    """As JSON, the four chances of a level on one line."""
+    text = json.dumps(document, ensure_ascii=False, indent=1)
+    return re.sub(r"\[\s+([^]]*?)\s+\]", lambda found: "[" + " ".join(found[1].split()) + "]", text) + "\n"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.resolver.training", description=__doc__)
     parser.add_argument("--version", type=int, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--start", type=Path, default=Path(__file__).with_name("starting.json"))
     parser.add_argument("--persons", type=int, default=20_000)
     parser.add_argument("--moves", type=int, default=2_500)
     options = parser.parse_args()
@@ -116,10 +140,12 @@ def main() -> int:
                 SynthConfig(seed=seed, persons=options.persons, moves=options.moves, twin_pairs_at_risk=100), place
             )
             provinces.append(read_province(place))
-    old = current_parameters()
+    old = from_document(json.loads(options.start.read_text(encoding="utf-8")))
     source = f"EM on synthetic provinces of {options.persons} persons, seeds {', '.join(map(str, SEEDS))}"
     new = learn(old, provinces, version=options.version, source=source)
-    options.out.write_text(json.dumps(to_document(new), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    document = rounded(to_document(new))
+    new = from_document(document)
+    options.out.write_text(rendered(document), encoding="utf-8")
     for change in differences(old, new):
         print(f"{change.field.value:12} {change.level:16} {change.before:8.2f} -> {change.after:8.2f} bits")
     print(f"version {new.version}, hash {new.hash}", file=sys.stderr)
