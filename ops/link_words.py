@@ -81,9 +81,7 @@ def score_words(score: Score) -> list[str]:
     ranked = sorted(score.evidence, key=lambda item: (not item.personal, -abs(item.bits), item.field))
     lines = [*remarks, *map(field_words, ranked)]
     if score.among_members < -0.05:
-        lines.append(
-            _("It could be another member of the household: {0} bits").format(f"{score.among_members:+.1f}")
-        )
+        lines.append(_("It could be another member of the household: {0} bits").format(f"{score.among_members:+.1f}"))
     lines.append(
         _("Altogether {0} bits; without any evidence it would be {1}").format(
             f"{score.bits:+.1f}", f"{score.prior:+.1f}"
