@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Final
 
 from conflict.assignment import assign
 from conflict.description import Description
+from conflict.levels import is_sound
 from conflict.links import Link
 from conflict.parameters import Parameters
 from conflict.score import Score, link, score
@@ -54,7 +55,18 @@ class _Search:
     def is_one(self, a: str, b: str) -> bool:
         """Whether two records are one person themselves by all that they say, and so no rivals."""
         result = self.plain(a, b)
-        return not (result.hard or result.doubts) and result.bits >= self.parameters.thresholds.automatic
+        sure = not (result.hard or result.doubts) and result.bits >= self.parameters.thresholds.automatic
+        return sure and not self.may_be_twins(a, b)
+
+    def may_be_twins(self, a: str, b: str) -> bool:
+        """Whether the given names are one only because i and y are: twins are called Vi and Vy. Scores do not depend on
+        it, but without a number in common such a pair is not taken for granted.
+        """
+        one, other = (self.parties[ref].description for ref in (a, b))
+        given = one.name.given, other.name.given
+        if given[0] is None or given[1] is None or given[0].letters == given[1].letters:
+            return False
+        return given[0].key == given[1].key and not (one.personal_id and one.personal_id == other.personal_id)
 
     def may_be_one(self, a: str, b: str) -> bool:
         result = self.plain(a, b)
@@ -176,6 +188,8 @@ def _verdicts(search: _Search, scores: Scores, margins: Mapping[tuple[str, str],
     for (arrival, other), result in scores.items():
         a, b = min(arrival, other), max(arrival, other)
         made = link(a, b, result, parameters, margin=margins.get((arrival, other)))
+        if made.verdict == "automatic" and _is_twin_number(search, a, b):
+            made = replace(made, verdict="review")
         if made.verdict == "apart" and not result.alarm and result.bits < parameters.thresholds.review:
             continue
         known = found.get((made.a, made.b))
@@ -194,6 +208,12 @@ def _verdicts(search: _Search, scores: Scores, margins: Mapping[tuple[str, str],
         if not taken:
             yield made
     yield from _kept_apart(search, partners, found)
+
+
+def _is_twin_number(search: _Search, a: str, b: str) -> bool:
+    """Vi and Vy with two numbers, each sound: registered one after the other, they differ by a slip."""
+    one, other = (search.parties[ref].description for ref in (a, b))
+    return search.may_be_twins(a, b) and is_sound(one) and is_sound(other)
 
 
 def _kept_apart(

@@ -62,26 +62,30 @@ def parse_name(text: str) -> PersonName:
     """The parts of a name as written. Any text gives a name; an empty one or a placeholder gives one without parts."""
     legacy = legacy_encoding(text)
     meant = converted(text)
-    prefix = ""
-    match = _PREFIX.search(meant)
-    if match is not None:
-        prefix = match[1].lower()
-        meant = f"{meant[: match.start()]} {meant[match.end() :]}"
-    parts = [part for part in re.sub(r"\.(?=\w)", ". ", meant).split() if part not in _NOT_WORDS]
-    kept: list[str] = []
-    for position, part in enumerate(parts):
-        if part.lower() in _PREFIX_WORDS and position < len(parts) - 1 and not prefix:
-            prefix = part.lower()
-        elif _JOINED_H.match(part) and len(part) > 3:
-            prefix = prefix or "h"
-            kept.append(part[1:])
-        else:
-            kept.append(part)
+    kept, prefix, at = _without_prefix(meant)
     unmarked = len(kept) > 1 and folded(meant) == meant.lower()  # "An" alone may be a whole word
     if all(spelling_key(part) in _FILLERS for part in kept):
         return PersonName(prefix=prefix, placeholder=bool(kept), legacy=legacy)
     words = [syllable(part) for part in kept]
+    if prefix and len(words) == 2:
+        words = [words[1 - at], words[at]]  # Y Wang Niê and Niê Y Wang: the clan is the other one
     return _parts(words, prefix, legacy, unmarked=unmarked)
+
+
+def _without_prefix(text: str) -> tuple[list[str], str, int]:
+    """(words, prefix, place of the word that it stood before: the given name begins there)."""
+    prefix, kept, at = "", list[str](), 0
+    spaced = _PREFIX.sub(lambda found: f" {found[1]}' ", text)
+    parts = [part for part in re.sub(r"\.(?=\w)", ". ", spaced).split() if part not in _NOT_WORDS]
+    for position, part in enumerate(parts):
+        if part.lower().rstrip("'") in _PREFIX_WORDS and position < len(parts) - 1 and not prefix:
+            prefix, at = part.lower().rstrip("'"), len(kept)
+        elif _JOINED_H.match(part) and len(part) > 3:
+            prefix, at = (prefix or "h"), (at if prefix else len(kept))
+            kept.append(part[1:])
+        else:
+            kept.append(part)
+    return kept, prefix, at
 
 
 def _parts(words: Sequence[Syllable], prefix: str, legacy: str, *, unmarked: bool) -> PersonName:

@@ -30,9 +30,10 @@ another given name, another number."""
 
 CHANGED_NAME: Final = "changed_name"
 OTHER_NUMBER: Final = "other_number"
-DOUBTS: Final = (CHANGED_NAME, OTHER_NUMBER)
+OTHER_FAMILY: Final = "other_family"
+DOUBTS: Final = (CHANGED_NAME, OTHER_NUMBER, OTHER_FAMILY)
 """What a person has to look at, whatever the bits: one number and two given names; two sound numbers and all else the
-same."""
+same; another family name without a number in common, which in a name that puts the clan last is another given name."""
 
 _PARENT_FLOOR: Final = 1e-5  # parents of one name are found in one village more often than chance has it
 _BIRTHS_APART: Final = frozenset({Birth.DIFFERENT, Birth.SAME_YEAR_ONLY, Birth.YEAR_NEAR})
@@ -169,6 +170,8 @@ def _doubts(levels: dict[Field, str], *, both_sound: bool) -> tuple[str, ...]:
         found.append(CHANGED_NAME)
     if number == Number.DIFFERENT and both_sound:
         found.append(OTHER_NUMBER)
+    if levels.get(Field.FAMILY) == Likeness.DIFFERENT and number != Number.SAME:
+        found.append(OTHER_FAMILY)
     return tuple(found)
 
 

@@ -52,10 +52,13 @@ _SPOKEN_CODAS: Final = ((re.compile(r"(?<!n)n$|ng$"), "N"), (re.compile(r"[tc]$"
 
 @dataclass(frozen=True, slots=True)
 class Syllable:
-    """One word of a name. ``key`` is equal for equal spellings (Lý, Lí); ``plain`` has no marks."""
+    """One word of a name. ``key`` is equal for equal spellings (Lý, Lí); ``plain`` has no marks; ``letters`` keeps i and y
+    apart: one word, but also what parents may call twins (Vi, Vy).
+    """
 
     key: str
     plain: str
+    letters: str = ""
     initial: bool = False
     """Only the beginning was written: N., Ng."""
     unreadable: bool = False
@@ -67,7 +70,8 @@ def syllable(word: str) -> Syllable:
     """A word as it was written, in normal form and without blanks."""
     bare = word.rstrip(".")
     initial = word.endswith(".") or (len(bare) == 1 and bare.isupper() and bare not in "AYÝĂÂ")
-    return Syllable(spelling_key(bare), folded(spelling_key(bare)), initial, _is_damaged(bare))
+    plain, tones, _ = toneless(bare.lower())
+    return Syllable(spelling_key(bare), folded(spelling_key(bare)), plain + tones, initial, _is_damaged(bare))
 
 
 _FOREIGN: Final = re.compile(r"[\u00a1-\u00bf\u00c4-\u00c7\u00cb\u00ce-\u00d1\u00d6-\u00d8\u00db\u00dc\u00de\u00df"

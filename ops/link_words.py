@@ -65,6 +65,7 @@ REMARKS: Final = {
     "twins": N_("Born on one day, with another given name and another number: twins."),
     "changed_name": N_("One personal number and another given name: ask whether the name was changed."),
     "other_number": N_("All else agrees, but each has a sound personal number of their own."),
+    "other_family": N_("Another family name, and no personal number in common: ask whether it is the same person."),
     "first": N_("By its own digits the first personal number is mistyped: they contradict sex or year of birth."),
     "second": N_("By its own digits the second personal number is mistyped: they contradict sex or year of birth."),
 }

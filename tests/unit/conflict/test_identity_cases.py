@@ -101,6 +101,51 @@ def test_18_a_twin_with_the_number_of_the_other_is_for_a_person() -> None:
     assert ("away:a", "home:khoi") not in merged(found)
 
 
+VY = {
+    "full_name": "Lâm Ngọc Vy",
+    "sex": "F",
+    "birth_date": "2005-03-04",
+    "personal_id": "052305191056",
+    "father_name": "Lâm Quang Huy",
+    "mother_name": "Nguyễn Ngọc Thoa",
+}
+VI = VY | {"full_name": "Lâm Ngọc Vi", "personal_id": "052305191057"}
+
+
+def test_18_twins_called_vi_and_vy_are_two() -> None:
+    found = links(
+        arrival("away:vi", VI, "away:s"),
+        arrival("away:vy", VY, "away:s"),
+        record("home:vi", VI, "home:h"),
+        record("home:vy", VY, "home:h"),
+    )
+    assert merged(found) == {("away:vi", "home:vi"), ("away:vy", "home:vy")}
+    assert merged(links(arrival("away:vi", VI), record("home:vy", VY))) == set()
+
+
+def test_18_without_numbers_vi_and_vy_are_for_a_person() -> None:
+    vi, vy = without(VI, "personal_id"), without(VY, "personal_id")
+    found = links(arrival("away:vi", vi), record("home:vi", vi, "home:h"), record("home:vy", vy, "home:h"))
+    assert merged(found) == set()
+    assert found["away:vi", "home:vi"].verdict == "review"
+
+
+def test_18_twins_of_a_people_who_put_the_clan_last_are_two() -> None:
+    blen = {
+        "full_name": "H'Blen Êban",
+        "sex": "F",
+        "birth_date": "1998-11-21",
+        "personal_id": "052198992326",
+        "ethnicity": "Ê Đê",
+        "father_name": "Y Mlin Êban",
+        "mother_name": "H'Nhung Êban",
+    }
+    nhung = without(blen, "personal_id") | {"full_name": "H'Nhung Êban"}
+    assert merged(links(arrival("away:n", nhung), record("home:b", blen))) == set()
+    bare = nhung | {"full_name": "Nhung Êban"}
+    assert merged(links(arrival("away:n", bare), record("home:b", blen | {"full_name": "Blen Êban"}))) == set()
+
+
 def test_19_two_newborns_without_a_name_are_not_told_apart() -> None:
     baby = {"full_name": "Trai", "sex": "M", "birth_date": "2024-03-02", "mother_name": "Lê Thị Hoa"}
     other = baby | {"full_name": "Bé Trai"}
