@@ -52,8 +52,8 @@ _SPOKEN_CODAS: Final = ((re.compile(r"(?<!n)n$|ng$"), "N"), (re.compile(r"[tc]$"
 
 @dataclass(frozen=True, slots=True)
 class Syllable:
-    """One word of a name. ``key`` is equal for equal spellings (Lý, Lí); ``plain`` has no marks; ``letters`` keeps i and y
-    apart: one word, but also what parents may call twins (Vi, Vy).
+    """One word of a name. ``key`` is equal for equal spellings (Lý, Lí); ``plain`` has no marks; ``letters`` keeps i
+    and y apart: one word, but also what parents may call twins (Vi, Vy).
     """
 
     key: str
