@@ -166,7 +166,10 @@ def hard_facts(levels: dict[Field, str], *, both_sound: bool) -> tuple[str, ...]
 def _doubts(levels: dict[Field, str], *, both_sound: bool) -> tuple[str, ...]:
     number, given = levels.get(Field.NUMBER), levels.get(Field.GIVEN)
     found = []
-    if number == Number.SAME and given in {Likeness.ALIKE, Likeness.DIFFERENT}:
+    # Twins are called Phụng and Phượng: one letter under one number is no slip until a person says so. Another tone,
+    # which is a common slip, passes where the birth date agrees.
+    tone = given == Likeness.TONE and levels.get(Field.BIRTH) == Birth.SAME_DAY
+    if number == Number.SAME and given is not None and given not in COMPATIBLE and not tone:
         found.append(CHANGED_NAME)
     if number == Number.DIFFERENT and both_sound:
         found.append(OTHER_NUMBER)

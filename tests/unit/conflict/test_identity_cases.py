@@ -101,6 +101,23 @@ def test_18_a_twin_with_the_number_of_the_other_is_for_a_person() -> None:
     assert ("away:a", "home:khoi") not in merged(found)
 
 
+@pytest.mark.parametrize(
+    ("name", "born"),
+    [("Lê Thị Hồng Phụng", "2005-07-09"), ("Lê Thị Hồng Phụng", "2005-08-11"), ("Lê Thị Hồng Phường", "2005-07-09")],
+)
+def test_18_a_twin_with_a_name_alike_who_carries_the_number_of_the_other_is_for_a_person(name: str, born: str) -> None:
+    phuong = {
+        "full_name": "Lê Thị Hồng Phương",
+        "sex": "F",
+        "birth_date": "2005-08-11",
+        "personal_id": "064305273479",
+        "ethnicity": "Kinh",
+        "father_name": "Lê Quốc Hoàng",
+        "mother_name": "Huỳnh Thị Hằng",
+    }
+    assert judged(arrived(phuong | {"full_name": name, "birth_date": born}), at_home(phuong)) == "review"
+
+
 VY = {
     "full_name": "Lâm Ngọc Vy",
     "sex": "F",
