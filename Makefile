@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 BUF := $(BIN)/buf
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format test sim bench proto proto-baseline proto-check lock clean
+.PHONY: help setup demo check format test sim bench bench-resolver proto proto-baseline proto-check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ sim: setup ## the simulator over many seeds: make sim SEEDS=500
 
 bench: setup ## measure against raw SQLite in the same run
 	$(BIN)/python -m bench
+
+bench-resolver: setup $(VENV)/.linkage ## how well records are linked: synthetic provinces with their truth, FEBRL4 beside splink
+	$(BIN)/python -m bench.resolver
 
 proto: setup ## regenerate the protobuf code beside the .proto files
 	$(BIN)/python proto/generate.py
@@ -70,6 +73,7 @@ lock: setup ## compile requirements/*.txt again; LOCK_FLAGS=--upgrade takes newe
 	$(PIP_COMPILE) --constraint requirements/dev.txt --output-file requirements/runtime.txt pyproject.toml
 	$(PIP_COMPILE) --output-file requirements/windows.txt requirements/windows.in
 	$(PIP_COMPILE) --output-file requirements/cipher.txt requirements/cipher.in
+	$(PIP_COMPILE) --output-file requirements/linkage.txt requirements/linkage.in
 
 clean: ## remove .venv and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
@@ -91,6 +95,13 @@ $(VENV)/.cipher: $(VENV)/.locked requirements/cipher.txt
 	rm -rf $(VENV)/cipher
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 		--target $(VENV)/cipher --requirement requirements/cipher.txt
+	@touch $@
+
+# What the resolver is measured beside (pandas, DuckDB): in a folder that only the benchmark looks into.
+$(VENV)/.linkage: $(VENV)/.locked requirements/linkage.txt
+	rm -rf $(VENV)/linkage
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		--target $(VENV)/linkage --requirement requirements/linkage.txt
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.locked pyproject.toml

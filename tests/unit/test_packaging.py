@@ -62,7 +62,7 @@ def test_no_file_holds_the_address_of_a_package_registry() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("lock", ["runtime.txt", "dev.txt", "windows.txt"])
+@pytest.mark.parametrize("lock", ["runtime.txt", "dev.txt", "windows.txt", "linkage.txt"])
 def test_a_lock_pins_every_package_with_hashes_and_names_no_place(lock: str) -> None:
     text = (ROOT / "requirements" / lock).read_text(encoding="utf-8")
     assert "/" not in re.sub("-[cr] requirements/", "", text)

@@ -1,0 +1,238 @@
+"""From arrivals and candidates to links: scores, who came along, who else it could be, households as a whole.
+
+This is the one function that a hub calls with what its index found. It takes all arrivals that are looked at together,
+because a sheet is understood as a whole; the result does not depend on the order of anything.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from typing import Final
+
+from conflict.assignment import assign
+from conflict.description import Description
+from conflict.levels import is_sound
+from conflict.links import Link
+from conflict.parameters import Parameters
+from conflict.score import Score, link, score
+
+FIRST_LOOK_BITS: Final = 15.0
+"""What companions can add at most: pairs further than this below the lower threshold are not looked at again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A record with its description. ``sheet`` names those who were written down together on arrival, '' for nobody
+    else; ``household`` the household at the place that keeps the record.
+    """
+
+    ref: str
+    description: Description
+    sheet: str = ""
+    household: str = ""
+
+
+@dataclass(slots=True)
+class _Search:
+    """One call: scores are computed once a pair."""
+
+    parties: Mapping[str, Party]
+    parameters: Parameters
+    between: dict[tuple[str, str], Score] = field(default_factory=dict)
+
+    def plain(self, a: str, b: str) -> Score:
+        """Without companions."""
+        key = (a, b) if a < b else (b, a)
+        if key not in self.between:
+            self.between[key] = score(
+                self.parties[key[0]].description, self.parties[key[1]].description, self.parameters
+            )
+        return self.between[key]
+
+    def is_one(self, a: str, b: str) -> bool:
+        """Whether two records are one person themselves by all that they say, and so no rivals."""
+        result = self.plain(a, b)
+        sure = not (result.hard or result.doubts) and result.bits >= self.parameters.thresholds.automatic
+        return sure and not self.may_be_twins(a, b)
+
+    def may_be_twins(self, a: str, b: str) -> bool:
+        """Whether the given names are one only because i and y are: twins are called Vi and Vy. Scores do not depend on
+        it, but without a number in common such a pair is not taken for granted.
+        """
+        one, other = (self.parties[ref].description for ref in (a, b))
+        given = one.name.given, other.name.given
+        if given[0] is None or given[1] is None or given[0].letters == given[1].letters:
+            return False
+        return given[0].key == given[1].key and not (one.personal_id and one.personal_id == other.personal_id)
+
+    def may_be_one(self, a: str, b: str) -> bool:
+        result = self.plain(a, b)
+        return not result.hard and result.bits >= self.parameters.thresholds.review
+
+
+Scores = dict[tuple[str, str], Score]
+"""By (arrival, candidate)."""
+
+
+def find_links(
+    parties: Mapping[str, Party], candidates: Mapping[str, Iterable[str]], parameters: Parameters
+) -> list[Link]:
+    """The links of each arrival (a key of ``candidates``) that a person or a machine should follow. Beside them stand
+    as apart: pairs that would be linked but for a hard fact, alarms, and partners of one record whom a hard fact keeps
+    apart (RESOLVER 34). Everybody named is in ``parties``. Sorted; a pair of two arrivals stands once.
+    """
+    search = _Search(parties, parameters)
+    lowest = parameters.thresholds.review - FIRST_LOOK_BITS
+    first: Scores = {}
+    for arrival in sorted(candidates):
+        for other in sorted(set(candidates[arrival]) - {arrival}):
+            result = search.plain(arrival, other)
+            if result.bits >= lowest or result.hard:
+                first[arrival, other] = result
+    scores = _with_companions(search, first)
+    likely = {pair: s for pair, s in scores.items() if s.bits >= parameters.thresholds.review and not s.hard}
+    margins = _margins(search, likely)
+    _settle_households(search, likely, margins)
+    return sorted(_verdicts(search, scores, margins), key=lambda link: (link.a, link.b))
+
+
+def _with_companions(search: _Search, first: Scores) -> Scores:
+    """Scores again, now knowing whether others of the same sheet come from the household of the candidate."""
+    parties, review = search.parties, search.parameters.thresholds.review
+    from_household: defaultdict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+    size: defaultdict[str, set[str]] = defaultdict(set)
+    for (arrival, other), result in first.items():
+        sheet, household = parties[arrival].sheet, parties[other].household
+        if sheet:
+            size[sheet].add(arrival)
+        if sheet and household and result.bits >= review and not result.hard:
+            from_household[sheet, household].add((arrival, other))
+    scores: Scores = {}
+    for (arrival, other), result in first.items():
+        sheet, household = parties[arrival].sheet, parties[other].household
+        if not sheet or not household or len(size[sheet]) < 2:
+            scores[arrival, other] = result
+            continue
+        together = any(a != arrival and b != other for a, b in from_household[sheet, household])
+        descriptions = parties[arrival].description, parties[other].description
+        scores[arrival, other] = score(*descriptions, search.parameters, companions=together)
+    return scores
+
+
+def _margins(search: _Search, likely: Scores) -> dict[tuple[str, str], float]:
+    """How far each pair leads over the best rival of either side; pairs without a rival are left out. Rivals of the
+    same sheet and household are left to ``_settle_households``.
+    """
+    rivals: defaultdict[tuple[int, str], list[tuple[str, str]]] = defaultdict(list)
+    for arrival, other in likely:
+        rivals[0, arrival].append((arrival, other))
+        rivals[1, other].append((arrival, other))
+    margins: dict[tuple[str, str], float] = {}
+    for pair, result in likely.items():
+        group = _group(search, pair)
+        for rival in (*rivals[0, pair[0]], *rivals[1, pair[1]]):
+            if rival == pair or (group is not None and group == _group(search, rival)):
+                continue
+            mine, its = (pair[1], rival[1]) if rival[0] == pair[0] else (pair[0], rival[0])
+            if not search.is_one(mine, its):
+                lead = result.bits - likely[rival].bits
+                margins[pair] = min(lead, margins.get(pair, lead))
+    return margins
+
+
+def _group(search: _Search, pair: tuple[str, str]) -> tuple[str, str] | None:
+    """The sheet and the household that a pair belongs to, if there are both."""
+    sheet, household = search.parties[pair[0]].sheet, search.parties[pair[1]].household
+    return (sheet, household) if sheet and household else None
+
+
+def _settle_households(search: _Search, likely: Scores, margins: dict[tuple[str, str], float]) -> None:
+    """Where a sheet meets a household, the best way to put all members together decides among them. Too large a group
+    has no margin at all.
+    """
+    groups: defaultdict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    for pair in likely:
+        group = _group(search, pair)
+        if group is not None:
+            groups[group].append(pair)
+    for pairs in groups.values():
+        rows, columns = _one_of_each(search, {a for a, _ in pairs}), _one_of_each(search, {b for _, b in pairs})
+        gains: dict[tuple[str, str], float] = {}
+        for arrival, other in pairs:
+            key = (rows[arrival], columns[other])
+            gains[key] = max(gains.get(key, 0.0), likely[arrival, other].bits)
+        if len(gains) < 2:
+            continue
+        made = assign(sorted(set(rows.values())), sorted(set(columns.values())), gains)
+        leads = {} if made is None else {(one.row, one.column): one.margin for one in made}
+        for pair in pairs:
+            lead = leads.get((rows[pair[0]], columns[pair[1]]), 0.0)
+            margins[pair] = min(lead, margins.get(pair, lead))
+
+
+def _one_of_each(search: _Search, refs: set[str]) -> dict[str, str]:
+    """Records of one person in one household, as one: each ref to the smallest that it is one with."""
+    chosen = {ref: ref for ref in refs}
+    for a, b in combinations(sorted(refs), 2):
+        if search.is_one(a, b):
+            chosen[b] = chosen[a]
+    return chosen
+
+
+def _verdicts(search: _Search, scores: Scores, margins: Mapping[tuple[str, str], float]) -> Iterator[Link]:
+    parameters = search.parameters
+    found: dict[tuple[str, str], Link] = {}
+    for (arrival, other), result in scores.items():
+        a, b = min(arrival, other), max(arrival, other)
+        made = link(a, b, result, parameters, margin=margins.get((arrival, other)))
+        if made.verdict == "automatic" and _is_twin_number(search, a, b):
+            made = replace(made, verdict="review")
+        if made.verdict == "apart" and not result.alarm and result.bits < parameters.thresholds.review:
+            continue
+        known = found.get((made.a, made.b))
+        found[made.a, made.b] = made if known is None else _of_two(known, made)
+    partners: defaultdict[str, set[str]] = defaultdict(set)
+    certain: defaultdict[str, set[str]] = defaultdict(set)
+    for (a, b), made in found.items():
+        if made.verdict != "apart":
+            partners[a].add(b)
+            partners[b].add(a)
+        if made.verdict == "automatic":
+            certain[a].add(b)
+            certain[b].add(a)
+    for (a, b), made in found.items():
+        taken = made.verdict == "review" and (_excluded(search, b, certain[a]) or _excluded(search, a, certain[b]))
+        if not taken:
+            yield made
+    yield from _kept_apart(search, partners, found)
+
+
+def _is_twin_number(search: _Search, a: str, b: str) -> bool:
+    """Vi and Vy with two numbers, each sound: registered one after the other, they differ by a slip."""
+    one, other = (search.parties[ref].description for ref in (a, b))
+    return search.may_be_twins(a, b) and is_sound(one) and is_sound(other)
+
+
+def _kept_apart(
+    search: _Search, partners: Mapping[str, set[str]], found: Mapping[tuple[str, str], Link]
+) -> Iterator[Link]:
+    """Two partners of one record who cannot be one person."""
+    pairs = {pair for several in partners.values() for pair in combinations(sorted(several), 2)}
+    for a, b in pairs.difference(found):
+        result = search.plain(a, b)
+        if result.hard:
+            yield link(a, b, result, search.parameters)
+
+
+def _of_two(one: Link, other: Link) -> Link:
+    """Two arrivals that found each other: the more careful verdict, the fewer bits."""
+    order = ("apart", "review", "automatic")
+    return min((one, other), key=lambda made: (order.index(made.verdict), made.bits, made.hard))
+
+
+def _excluded(search: _Search, other: str, partners: Iterable[str]) -> bool:
+    """Whether somebody else has this place already, beyond doubt: the pair that was left over needs no person."""
+    return any(partner != other and not search.may_be_one(partner, other) for partner in partners)
