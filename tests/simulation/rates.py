@@ -24,7 +24,7 @@ class Rates:
     tick: float = 0.6
     tick_ms: tuple[int, ...] = (100, 3_000, limits.ACK_TIMEOUT_MS + 1)
     hand_over: float = 1.0
-    retire: float = 0.05
+    retire: float = 0.15
     backup: float = 0.6
     restore: float = 0.5
     rot: float = 0.4

@@ -169,8 +169,8 @@ def syncs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def lets_a_former_holder_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Reference, "objection", lambda *_: None)
-    monkeypatch.setattr(Reference, "signature_objection", lambda *_: None)
+    monkeypatch.setattr(Reference, "objection", lambda *_, **__: None)
+    monkeypatch.setattr(Reference, "signature_objection", lambda *_, **__: None)
 
 
 def advances_the_head_in_another_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
