@@ -12,6 +12,7 @@ from typing import Final, cast
 
 import apsw
 
+from conflict.blocking import BLOCK_RECORDS_MAX
 from conflict.links import Link
 from conflict.parameters import Parameters, current_parameters
 from conflict.places import PlaceBook
@@ -43,8 +44,11 @@ class Backlog:
 class CaseDesk:
     """The desk of one store."""
 
-    def __init__(self, store: Store, parameters: Parameters | None = None) -> None:
+    def __init__(
+        self, store: Store, parameters: Parameters | None = None, *, block_max: int = BLOCK_RECORDS_MAX
+    ) -> None:
         self._store = store
+        self._block_max = block_max
         self._reference = Reference(store)
         self._parameters = parameters or current_parameters()
 
@@ -55,11 +59,12 @@ class CaseDesk:
                 return True
             nodes, places = self._surroundings()
             descriptions = Descriptions(connection, nodes, places)
-            if Keys(connection).read_some(descriptions, PERSONS_AT_ONCE):
+            keys = Keys(connection, self._block_max)
+            if keys.read_some(descriptions, PERSONS_AT_ONCE):
                 return True
             if self._setting_changed(places):
                 connection.execute(_ALL_WAIT)
-            return bool(Links(connection).settle_some(descriptions, self._parameters, WAITING_AT_ONCE))
+            return bool(Links(connection, keys).settle_some(descriptions, self._parameters, WAITING_AT_ONCE))
 
     def catch_up(self) -> None:
         """All steps that there are to do."""

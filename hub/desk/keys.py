@@ -15,7 +15,7 @@ from typing import Final, cast
 
 import apsw
 
-from conflict.blocking import BLOCK_RECORDS_MAX, block_keys
+from conflict.blocking import BLOCK_RECORDS_MAX, block_keys, gather
 from hub.desk.descriptions import Described, Descriptions
 from node.ids import OriginId, RowId
 
@@ -31,7 +31,8 @@ _SIZE = "SELECT count(*) FROM (SELECT 1 FROM block_key WHERE key = ? LIMIT ?)"
 _ARRIVALS_SHARING = "SELECT party FROM block_key WHERE key = ? AND arrival = 1"
 _ON_SHEET = "SELECT number FROM desk_party WHERE sheet = ? AND sheet <> 0 AND arrival = 1"
 _WAIT = "INSERT INTO desk_waiting (party) VALUES (?) ON CONFLICT DO NOTHING"
-_PERSON: Final = b"dansync-key"[:16]
+_PERSON: Final = b"dansync-key"
+_UNSIGNED: Final = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,19 @@ def unpack(data: bytes) -> frozenset[int]:
 class Keys:
     """The table of keys of one store, inside the caller's transaction."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, block_max: int = BLOCK_RECORDS_MAX) -> None:
         self._connection = connection
+        self._block_max = block_max
 
-    def sharing(self, key: int) -> frozenset[int]:
+    def candidates(self, keys: Iterable[int], *, apart_from: int) -> tuple[frozenset[int], int]:
+        """Who shares a key, within the limits, and how many keys were not followed because too many share them."""
+        blocks = {f"{key & _UNSIGNED:016x}": map(str, self._sharing(key)) for key in keys}
+        found = gather(blocks, apart_from=(str(apart_from),), block_max=self._block_max)
+        return frozenset(map(int, found.refs)), len(found.left_out)
+
+    def _sharing(self, key: int) -> frozenset[int]:
         """Who has a key; one more than the limit if there are more than the limit."""
-        rows = self._connection.execute(_SHARING, (key, BLOCK_RECORDS_MAX + 1))
+        rows = self._connection.execute(_SHARING, (key, self._block_max + 1))
         return frozenset(row[0] for row in rows)
 
     def arrivals_near(self, keys: Iterable[int]) -> frozenset[int]:
@@ -115,8 +123,8 @@ class Keys:
 
     def _is_followed(self, key: int) -> bool:
         """Also true for the record with which a block grows too large: those who shared the key see fewer then."""
-        row = self._connection.execute(_SIZE, (key, BLOCK_RECORDS_MAX + 2)).fetchone()
-        return row is not None and row[0] <= BLOCK_RECORDS_MAX + 1
+        row = self._connection.execute(_SIZE, (key, self._block_max + 2)).fetchone()
+        return row is not None and row[0] <= self._block_max + 1
 
 
 def _entry(found: Described | None) -> _Entry:

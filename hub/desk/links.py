@@ -2,7 +2,8 @@
 
 What an arrival is linked to depends on its candidates, on those who came on the same sheet, and on whoever else wants
 the same records. ``_Closure`` collects all of that around what has changed; the pure comparison (``conflict.linking``)
-then judges it as a whole, and its links take the place of those before. So the table holds what one judgement of the
+then judges it as a whole, and its links take the place of those before. Whoever else wants a record has a link to it in
+the table, or waits, and will draw in what it meets. So once nobody waits the table holds what one judgement of the
 whole register would say, whatever the order in which anything came.
 """
 
@@ -14,7 +15,6 @@ from typing import Final
 
 import apsw
 
-from conflict.blocking import gather
 from conflict.linking import Party, Search, judge, strong_pairs
 from conflict.links import Link
 from conflict.parameters import Parameters
@@ -78,13 +78,8 @@ class _Closure:
             number = self._queue.pop()
             self._add(row[0] for row in self.connection.execute(_LINKED, (number,)))
             known = self.known(number)
-            if known is None:
-                continue
-            if known.is_arrival:
+            if known is not None and known.is_arrival:
                 self._add_sheet(known)
-            for other in self.keys.arrivals_near(known.keys):
-                if other not in self.members and self._wants(other, known):
-                    self._add((other,))
 
     def arrivals(self) -> dict[str, frozenset[str]]:
         """The candidates of each arrival that hangs together."""
@@ -141,30 +136,18 @@ class _Closure:
     def _candidates(self, known: _Known) -> frozenset[str]:
         ref = known.party.ref
         if ref not in self.candidates:
-            blocks = {f"{key & 0xFFFF_FFFF_FFFF_FFFF:016x}": self._block(key) for key in known.keys}
-            found = gather(blocks, apart_from=(str(known.number),))
-            self.left_out[known.number] = len(found.left_out)
-            others = (self.known(int(number)) for number in found.refs)
+            found, self.left_out[known.number] = self.keys.candidates(known.keys, apart_from=known.number)
+            others = (self.known(number) for number in found)
             self.candidates[ref] = frozenset(other.party.ref for other in others if other is not None)
         return self.candidates[ref]
-
-    def _block(self, key: int) -> frozenset[str]:
-        return frozenset(map(str, self.keys.sharing(key)))
-
-    def _wants(self, number: int, known: _Known) -> bool:
-        """Whether another arrival can be linked to a record: both are judged together then."""
-        other = self.known(number)
-        if other is None or not self.search.is_near(self.search.plain(other.party.ref, known.party.ref)):
-            return False
-        strong = self._strong_of(self._sheet(other))
-        return known.number in strong.get(number, ())
 
 
 class Links:
     """The table of links of one store, inside the caller's transaction."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, keys: Keys) -> None:
         self._connection = connection
+        self._keys = keys
 
     def settle_some(self, descriptions: Descriptions, parameters: Parameters, count: int) -> int:
         """Look again at the links of up to ``count`` of the parties that wait, with all that hangs together with them.
@@ -173,7 +156,7 @@ class Links:
         waiting = [int(row[0]) for row in self._connection.execute(_WAITING, (count,))]
         if not waiting:
             return 0
-        closure = _Closure(self._connection, Keys(self._connection), descriptions, parameters)
+        closure = _Closure(self._connection, self._keys, descriptions, parameters)
         closure.grow(waiting)
         judged = judge(closure.search, closure.arrivals())
         self._connection.executemany(_DROP, ((number,) for number in closure.members))
