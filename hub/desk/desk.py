@@ -95,7 +95,7 @@ class CaseDesk:
     def _surroundings(self) -> tuple[dict[OriginId, NodeId], PlaceBook]:
         profiles = self._store.profiles()
         nodes = {o: profile.node_id for o, profile in profiles.items() if profile.purpose == PURPOSE_REGISTER}
-        return nodes, PlaceBook(places_seen(profiles.values(), self._store.node_id, self._reference))
+        return nodes, PlaceBook(places_seen(profiles.values(), self._reference))
 
     def _setting_changed(self, places: PlaceBook) -> bool:
         """Whether names of places mean something else, or the comparison weighs otherwise, than at the last step."""

@@ -15,24 +15,25 @@ from node.store import PURPOSE_REGISTER, Profile
 _DEPTH_MAX: Final = 64
 
 
-def places_seen(profiles: Iterable[Profile], here: NodeId, reference: Reference) -> Iterator[Place]:
-    """The nodes whose registers are here, each below its parent of now, and those above this node. What these say of
-    themselves is not here, so that they are known by their ids alone.
-    """
+def places_seen(profiles: Iterable[Profile], reference: Reference) -> list[Place]:
+    """The nodes whose registers are here, each below its parent of now."""
     found = [place_of(profile) for profile in profiles if profile.purpose == PURPOSE_REGISTER]
-    for place in found:
-        parent = reference.parent_of(NodeId(place.node_id))
-        yield place if parent is None else replace(place, parent_id=parent)
-    known = {place.node_id for place in found}
-    parents = {place.node_id: place.parent_id for place in found}
+    parents = {place.node_id: reference.parent_of(NodeId(place.node_id)) for place in found}
+    return [
+        place if (parent := parents[place.node_id]) is None else replace(place, parent_id=parent) for place in found
+    ]
+
+
+def places_above(here: NodeId, known: Iterable[Place], reference: Reference) -> Iterator[Place]:
+    """The nodes above this one. What they say of themselves is not here, so that they are known by their ids alone."""
+    parents = {place.node_id: place.parent_id for place in known}
     above = parent_of(here, parents.get(here, ""), reference)
     for _ in range(_DEPTH_MAX):
-        if not above or above in known:
+        if not above or above in parents:
             return
         node = reference.node(NodeId(above))
         higher = "" if node is None else node.parent_node_id
         yield Place(above, higher, "" if node is None else node.tier, "", "", "")
-        known.add(above)
         above = higher
 
 

@@ -37,7 +37,7 @@ def described(store: Store) -> dict[str, Described]:
     """Everybody in a store who may be compared, read without the desk's tables."""
     profiles = store.profiles()
     nodes = {origin: p.node_id for origin, p in profiles.items() if p.purpose == PURPOSE_REGISTER}
-    places = PlaceBook(places_seen(profiles.values(), store.node_id, Reference(store)))
+    places = PlaceBook(places_seen(profiles.values(), Reference(store)))
     reader = Descriptions(store.connection, nodes, places)
     rows = store.connection.execute("SELECT origin, id FROM person").fetchall()
     found = [reader.read(OriginId(bytes(origin)), RowId(bytes(row_id))) for origin, row_id in rows]  # type: ignore[arg-type]
