@@ -118,8 +118,10 @@ def supersedes(new: Decision, old: Decision) -> bool:
 
 
 def in_force(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
-    """Those that no other supersedes, in the order of their cases."""
-    known = {decision.id: decision for decision in decisions}
+    """Those that no other supersedes, in the order of their cases. What was taken back stands in nobody's way."""
+    everything = {decision.id: decision for decision in decisions}
+    undone = {decision.undoes for decision in everything.values()}
+    known = {name: decision for name, decision in everything.items() if name not in undone}
     # First who knows more, then the tiers: taken together the two orders could go round in a circle.
     fullest = [d for d in known.values() if not any(_knows_more(other, d) for other in known.values())]
     found = [d for d in fullest if not any(supersedes(other, d) for other in fullest)]

@@ -21,7 +21,8 @@ KIND_REGISTER: Final = "register"  # somebody at the node recorded something
 KIND_IMPORT: Final = "import"  # a bulk import; tag = import id
 KIND_PROFILE: Final = "profile"  # the partition describes itself
 KIND_ADMINISTRATION: Final = "administration"  # somebody enrolled, handed over, revoked, gave a role
-KINDS: Final = frozenset({KIND_REGISTER, KIND_IMPORT, KIND_PROFILE, KIND_ADMINISTRATION})
+KIND_DECISION: Final = "decision"  # a hub has decided on cases
+KINDS: Final = frozenset({KIND_REGISTER, KIND_IMPORT, KIND_PROFILE, KIND_ADMINISTRATION, KIND_DECISION})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """The tables of a store, defined once; SQLAlchemy Core builds the SQL, APSW runs it (DESIGN 2).
 
 Captured tables hold what anybody decides: the register (``household``, ``person``, ``event``), what a partition says of
-itself (``origin_profile``), who works at a node (``local_user``), and the reference data of an authority (units, nodes,
-enrolments, holdings). Every row belongs to an origin, the first column of its primary key, and reaches other nodes only
-as part of that origin's commits. All other tables are this node's own bookkeeping and never travel. Schema steps may
-only append columns with constant defaults to captured tables: a column in the middle would put names into dates when an
-older changeset is applied.
+itself (``origin_profile``), who works at a node (``local_user``), the reference data of an authority (units, nodes,
+enrolments, holdings), and what a hub decides on cases (``decision``). Every row belongs to an origin, the first column
+of its primary key, and reaches other nodes only as part of that origin's commits. All other tables are this node's own
+bookkeeping and never travel. Schema steps may only append columns with constant defaults to captured tables: a column
+in the middle would put names into dates when an older changeset is applied.
 
 Missing text is the empty string, so that two stores cannot differ by NULL against ''; missing references are NULL.
 """
@@ -133,6 +133,25 @@ event = _captured(
     sa.Index("event_by_person", "origin", "person_id", sqlite_where=sa.text("person_id IS NOT NULL")),
     sa.Index("event_by_other_person", "origin", "other_person_id", sqlite_where=sa.text("other_person_id IS NOT NULL")),
     sa.Index("event_by_target", "origin", "target_event_id", sqlite_where=sa.text("target_event_id IS NOT NULL")),
+    sa.Index("event_by_group", "origin", "group_id", sqlite_where=sa.text("group_id <> ''")),
+    sa.Index("event_ruling", "origin", sqlite_where=sa.text("kind = 'ruling'")),
+)
+
+decision = _captured(
+    "decision",  # insert-only: what a hub has decided on a case; id = the first half of decision_id, so never twice
+    _text("decision_id"),  # hexadecimal (conflict.decisions)
+    _text("case_ref"),  # node_id:event_id
+    _text("state"),
+    _text("outcome"),
+    _text("decided_by"),  # auto, person or ''
+    _text("authority"),  # node id of whoever decided
+    _integer("depth"),  # of the authority in the tree, 1 at the root
+    _text("score"),  # in bits, '' where nothing was compared
+    _integer("parameters_version"),
+    _text("parameters_hash"),
+    _text("as_of"),  # YYYY-MM-DD
+    _text("undoes"),  # the decision that it takes back
+    _text("evidence"),  # JSON: claims, asks, reasons
 )
 
 local_user = _captured(
@@ -512,6 +531,21 @@ desk_waiting = _local(
     with_rowid=True,
 )
 
+desk_unsettled = _local(
+    "desk_unsettled",  # persons whose cases have to be looked at again, from a day on
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("person_id", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("day", sa.Text, nullable=False),  # YYYY-MM-DD; '' at once
+    sa.Index("desk_unsettled_by_day", "day"),
+)
+
+desk_decision = _local(
+    "desk_decision",  # which decisions rest on a claim
+    sa.Column("claim", sa.Text, primary_key=True, nullable=False),  # node_id:event_id
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("decision", sa.LargeBinary, primary_key=True, nullable=False),
+)
+
 candidate_link = _local(
     "candidate_link",  # what the comparison says of two parties; the one with the smaller ref is a
     sa.Column("a", sa.Integer, primary_key=True, nullable=False),
@@ -538,8 +572,8 @@ REGISTER_TABLES: Final = (household, person, event)
 REFERENCE_TABLES: Final = (
     *(unit, registered_node, invitation, enrolment_request, enrolment, registered_origin, holding),
 )
-CAPTURED_TABLES: Final = (origin_profile, *REGISTER_TABLES, local_user, *REFERENCE_TABLES)
-INSERT_ONLY_TABLES: Final = frozenset({"event", "holding"})
+CAPTURED_TABLES: Final = (origin_profile, *REGISTER_TABLES, local_user, *REFERENCE_TABLES, decision)
+INSERT_ONLY_TABLES: Final = frozenset({"event", "holding", "decision"})
 CAPTURED_NAMES: Final = tuple(table.name for table in CAPTURED_TABLES)
 COLUMN_NAMES: Final = {table.name: tuple(column.name for column in table.columns) for table in CAPTURED_TABLES}
 COLUMN_COUNTS: Final = {table.name: len(table.columns) for table in CAPTURED_TABLES}

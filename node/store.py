@@ -530,14 +530,29 @@ class Store:
         with captured_transaction(
             self.database, which, author=author, kind=kind, tag=tag, recorded_at=recorded_at
         ) as capture:
-            self._require_not_held(which)
-            reference = self.reference_origin()
-            if reference is not None:
-                head = changelog.head_of(capture.connection, which)
-                require_holder(capture.connection, reference, self.node_id, head)
+            self._require_writable(capture.connection, which)
             yield capture
         if capture.commit is not None:
             self._witness(capture.commit.head)
+
+    @contextlib.contextmanager
+    def capture_beside(self, *, author: str, kind: str, recorded_at: int, origin: OriginId) -> Iterator[Capture]:
+        """As ``capture``, for work that keeps something for this node too: that is kept also where no captured row
+        changes.
+        """
+        with self.database.transaction() as connection:
+            capture = Capture(connection, origin, recorded_at)
+            self._require_writable(connection, origin)
+            with captured_work(self.database, capture, author=author, kind=kind, tag=""):
+                yield capture
+        if capture.commit is not None:
+            self._witness(capture.commit.head)
+
+    def _require_writable(self, connection: apsw.Connection, origin: OriginId) -> None:
+        self._require_not_held(origin)
+        reference = self.reference_origin()
+        if reference is not None:
+            require_holder(connection, reference, self.node_id, changelog.head_of(connection, origin))
 
     def _witness(self, head: Head) -> None:
         try:

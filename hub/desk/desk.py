@@ -8,28 +8,44 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Final, cast
 
 import apsw
 
 from conflict.blocking import BLOCK_RECORDS_MAX
+from conflict.cases import State
+from conflict.decisions import parameters_of
 from conflict.links import Link
 from conflict.parameters import Parameters, current_parameters
 from conflict.places import PlaceBook
+from conflict.policy import DEFAULT_POLICY, Policy
+from conflict.settlement import Outcome, resolve
+from hub.desk.decisions import Decisions
 from hub.desk.descriptions import Descriptions
+from hub.desk.families import Families, Family, due, look_again_on, looked_at
 from hub.desk.keys import Keys
 from hub.desk.links import Links, read_links
 from hub.desk.reading import note_changes
-from hub.views.tree import places_seen
+from hub.views.records import read_rulings
+from hub.views.tree import places_above, places_seen
+from node.chain import KIND_DECISION
 from node.ids import NodeId, OriginId
+from node.interchange.bundle import local_day
 from node.reference import Reference
-from node.store import PURPOSE_REGISTER, Store
+from node.store import PURPOSE_REGISTER, Profile, Store
 
 PERSONS_AT_ONCE: Final = 500
 WAITING_AT_ONCE: Final = 100
+UNSETTLED_AT_ONCE: Final = 100
 _FACT_SETTING: Final = "desk"  # what links depend on beside the rows: the places and the parameters
 _ALL_WAIT = "INSERT INTO desk_waiting (party) SELECT number FROM desk_party WHERE arrival = 1 ON CONFLICT DO NOTHING"
-_TABLES: Final = ("desk_mark", "desk_unread", "desk_party", "block_key", "desk_waiting", "candidate_link")
+_TABLES: Final = (
+    *("desk_mark", "desk_unread", "desk_party", "block_key", "desk_waiting", "candidate_link"),
+    *("desk_unsettled", "desk_decision"),
+)
+MAY_CHANGE_WITH_TIME: Final = frozenset({State.OPEN_OUT, State.OPEN_IN, State.MATCHED, State.DISPUTED, State.PROPOSED})
+"""What waits is looked at again every day: a waiting time may be over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +87,57 @@ class CaseDesk:
         while self.step():
             pass
 
+    def decide_some(self, policy: Policy = DEFAULT_POLICY) -> int | None:
+        """Decide the cases of some persons that have to be looked at, and write down what is new in this node's own
+        origin. Returns how many decisions that were; None if nobody has to be looked at. To be called once ``step`` has
+        nothing more to do. Raises ``StoreError``.
+        """
+        store, now = self._store, self._store.clock.wall_ms()
+        as_of = local_day(now)
+        origin = store.own_origin_of(store.node_id)
+        with store.capture_beside(author="", kind=KIND_DECISION, recorded_at=now, origin=origin) as capture:
+            connection = capture.connection
+            persons = due(connection, as_of.isoformat(), UNSETTLED_AT_ONCE)
+            if not persons:
+                return None
+            nodes, places = self._surroundings()
+            families = Families(connection, nodes, places, tuple(read_rulings(connection, self._registers())))
+            family = families.of(persons)
+            outcome = self._outcome(family, policy, places, as_of)
+            claims = {claim.ref for record in family.records for claim in record.claims}
+            claims |= {cancel for r in family.records for claim in r.claims for cancel in claim.withdrawn_by}
+            claims |= {ruling.ref for ruling in family.rulings}
+            made = Decisions(connection, origin, store.node_id).decide(outcome, claims, as_of)
+            looked_at(connection, families.members)
+            waits = {ref for case in outcome.cases if case.state in MAY_CHANGE_WITH_TIME for ref in case.refs}
+            tomorrow = (as_of + timedelta(days=1)).isoformat()
+            look_again_on(connection, tuple(families.concerned_by(waits)), tomorrow)
+        return len(made)
+
+    def decide(self) -> int:
+        """All that there is to decide now; returns how many decisions are new."""
+        total = 0
+        while True:
+            self.catch_up()
+            count = self.decide_some()
+            if count is None:
+                return total
+            total += count
+
+    def _outcome(self, family: Family, policy: Policy, places: PlaceBook, as_of: date) -> Outcome:
+        """With those above in sight, so that what is theirs to decide is not decided here."""
+        above = places_above(self._store.node_id, places, self._reference)
+        return resolve(
+            family.records,
+            family.links,
+            family.rulings,
+            policy,
+            PlaceBook((*places, *above)),
+            as_of,
+            searched=not above,
+            parameters=parameters_of(policy, self._parameters.version, self._parameters.hash),
+        )
+
     def forget(self) -> None:
         """Drop what is derived; the next steps make it anew."""
         with self._store.database.transaction() as connection:
@@ -93,9 +160,12 @@ class CaseDesk:
             )
 
     def _surroundings(self) -> tuple[dict[OriginId, NodeId], PlaceBook]:
-        profiles = self._store.profiles()
-        nodes = {o: profile.node_id for o, profile in profiles.items() if profile.purpose == PURPOSE_REGISTER}
+        profiles = self._registers()
+        nodes = {origin: profile.node_id for origin, profile in profiles.items()}
         return nodes, PlaceBook(places_seen(profiles.values(), self._reference))
+
+    def _registers(self) -> dict[OriginId, Profile]:
+        return {o: profile for o, profile in self._store.profiles().items() if profile.purpose == PURPOSE_REGISTER}
 
     def _setting_changed(self, places: PlaceBook) -> bool:
         """Whether names of places mean something else, or the comparison weighs otherwise, than at the last step."""

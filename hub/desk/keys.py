@@ -17,10 +17,12 @@ import apsw
 
 from conflict.blocking import BLOCK_RECORDS_MAX, block_keys, gather
 from hub.desk.descriptions import Described, Descriptions
+from hub.desk.families import look_again
 from node.ids import OriginId, RowId
 
 _SELECT_UNREAD = "SELECT origin, person_id FROM desk_unread ORDER BY origin, person_id LIMIT ?"
 _READ = "DELETE FROM desk_unread WHERE origin = ? AND person_id = ?"
+_HAS_EVENTS = "SELECT 1 FROM event WHERE origin = ? AND person_id = ? LIMIT 1"
 _SELECT_PARTY = "SELECT number, arrival, sheet, keys FROM desk_party WHERE origin = ? AND person_id = ?"
 _ADD_PARTY = "INSERT INTO desk_party (origin, person_id, arrival, sheet, keys) VALUES (?,?,0,0,x'') RETURNING number"
 _SET_PARTY = "UPDATE desk_party SET arrival = ?, sheet = ?, keys = ? WHERE number = ?"
@@ -94,6 +96,8 @@ class Keys:
         unread = [(OriginId(row[0]), RowId(row[1])) for row in self._connection.execute(_SELECT_UNREAD, (count,))]
         for origin, row_id in unread:
             self._enter(origin, row_id, descriptions.read(origin, row_id))
+            if self._connection.execute(_HAS_EVENTS, (origin, row_id)).fetchone() is not None:
+                look_again(self._connection, ((origin, row_id),))  # without any, only a link or a ruling makes a case
         self._connection.executemany(_READ, unread)
         return len(unread)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import apsw
 
@@ -19,6 +19,7 @@ from conflict.linking import Party, Search, judge, strong_pairs
 from conflict.links import Link
 from conflict.parameters import Parameters
 from hub.desk.descriptions import Descriptions
+from hub.desk.families import PersonKey, look_again
 from hub.desk.keys import Keys, unpack
 from node.ids import NodeId, OriginId, RowId, id_text
 
@@ -29,7 +30,8 @@ _WAITING = "SELECT party FROM desk_waiting ORDER BY party LIMIT ?"
 _WAIT_NO_MORE = "DELETE FROM desk_waiting WHERE party = ?"
 _PARTY = "SELECT origin, person_id, arrival, sheet, keys FROM desk_party WHERE number = ?"
 _LINKED = "SELECT b FROM candidate_link WHERE a = ?1 UNION SELECT a FROM candidate_link WHERE b = ?1"
-_DROP = "DELETE FROM candidate_link WHERE a = ?1 OR b = ?1"
+_STORED = "SELECT a, b, bits, verdict, hard FROM candidate_link WHERE a = ?1 OR b = ?1"
+_DROP = "DELETE FROM candidate_link WHERE a = ? AND b = ?"
 _KEEP = "INSERT INTO candidate_link (a, b, bits, verdict, hard) VALUES (?,?,?,?,?)"
 _SET_LEFT_OUT = "UPDATE desk_party SET left_out = ?1 WHERE number = ?2 AND left_out <> ?1"
 _ALL = (
@@ -159,18 +161,24 @@ class Links:
         closure = _Closure(self._connection, self._keys, descriptions, parameters)
         closure.grow(waiting)
         judged = judge(closure.search, closure.arrivals())
-        self._connection.executemany(_DROP, ((number,) for number in closure.members))
-        rows = [(link, link.verdict) for link in judged.links] + [(link, TAKEN) for link in judged.taken]
-        self._connection.executemany(
-            _KEEP,
-            (
-                (closure.numbers[link.a], closure.numbers[link.b], link.bits, verdict, " ".join(link.hard))
-                for link, verdict in rows
-            ),
-        )
+        before = {tuple(row) for number in closure.members for row in self._connection.execute(_STORED, (number,))}
+        after = {
+            (closure.numbers[link.a], closure.numbers[link.b], link.bits, verdict, " ".join(link.hard))
+            for links, verdict_of in ((judged.links, None), (judged.taken, TAKEN))
+            for link in links
+            for verdict in (verdict_of or link.verdict,)
+        }
+        self._connection.executemany(_DROP, ((row[0], row[1]) for row in before - after))
+        self._connection.executemany(_KEEP, after - before)
+        changed = {number for row in before ^ after for number in row[:2]}
+        look_again(self._connection, (self._person(number) for number in sorted(changed)))
         self._connection.executemany(_SET_LEFT_OUT, ((count, number) for number, count in closure.left_out.items()))
         self._connection.executemany(_WAIT_NO_MORE, ((number,) for number in closure.members))
         return len(closure.members)
+
+    def _person(self, number: int) -> PersonKey:
+        row: tuple[Any, ...] = self._connection.execute(_PARTY, (number,)).fetchall()[0]
+        return OriginId(row[0]), RowId(row[1])
 
 
 def read_links(connection: apsw.Connection, nodes: dict[OriginId, NodeId]) -> Iterator[Link]:

@@ -8,16 +8,19 @@ again. No result depends on the order of origins.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import apsw
 
-from conflict.claims import CANCEL
+from conflict.claims import CANCEL, RULING
+from hub.desk.decisions import note_decision, note_decisions
+from hub.desk.families import keys_of, look_again
 from node import changelog
 from node.chain import Commit, Head
 from node.epochs import epochs
-from node.ids import Hash, OriginId, RowId, Seq
+from node.ids import Hash, NodeId, OriginId, RowId, Seq
 from node.schema import COLUMN_NAMES
 from node.store import PURPOSE_REGISTER, Store
 
@@ -27,7 +30,9 @@ ROWS_AT_ONCE: Final = 5_000
 """Rows of changesets in one step: about 20 ms."""
 
 _EVENT: Final = COLUMN_NAMES["event"]
-_AT: Final = {name: _EVENT.index(name) for name in ("kind", "person_id", "target_event_id")}
+_AT: Final = {
+    name: _EVENT.index(name) for name in ("kind", "person_id", "target_event_id", "person_ref", "other_person_ref")
+}
 _MARKS = "SELECT origin, seq, hash, epoch FROM desk_mark"
 _SET_MARK = (
     "INSERT INTO desk_mark (origin, seq, hash, epoch) VALUES (?,?,?,?) "
@@ -38,6 +43,7 @@ _NOTE_ALL = (
     "INSERT INTO desk_unread (origin, person_id) SELECT origin, id FROM person WHERE origin = ?1 "
     "UNION SELECT origin, person_id FROM desk_party WHERE origin = ?1 ON CONFLICT DO NOTHING"
 )
+_RULED = f"SELECT person_ref, other_person_ref FROM event WHERE origin = ? AND kind = '{RULING}'"
 _PERSON_OF = "SELECT person_id, kind, target_event_id FROM event WHERE origin = ? AND id = ?"
 
 
@@ -49,9 +55,11 @@ def note_changes(store: Store, connection: apsw.Connection) -> bool:
     """One step, inside the caller's transaction: note who has changed and advance the marks. False: nothing was new."""
     marks = {OriginId(row[0]): (Head(row[0], Seq(row[1]), Hash(row[2])), row[3]) for row in connection.execute(_MARKS)}
     now = epochs(connection)
-    registers = {o for o, profile in store.profiles().items() if profile.purpose == PURPOSE_REGISTER}
+    profiles = store.profiles()
+    registers = {o for o, profile in profiles.items() if profile.purpose == PURPOSE_REGISTER}
     rows = 0
     moved = False
+    nodes = {o: profiles[o].node_id for o in registers}
     for state in store.states():
         head = state.head
         if state.flow or head.origin not in registers:
@@ -61,7 +69,7 @@ def note_changes(store: Store, connection: apsw.Connection) -> bool:
         if (mark.seq, mark.hash, known_epoch) == (head.seq, head.hash, epoch):
             continue
         moved = True
-        reached, count = _read(connection, mark, head, whole=known_epoch != epoch)
+        reached, count = _read(connection, nodes, mark, head, whole=known_epoch != epoch)
         connection.execute(_SET_MARK, (head.origin, reached.seq, reached.hash, epoch))
         rows += count
         if rows >= ROWS_AT_ONCE:
@@ -69,60 +77,88 @@ def note_changes(store: Store, connection: apsw.Connection) -> bool:
     return moved
 
 
-def _read(connection: apsw.Connection, mark: Head, head: Head, *, whole: bool) -> tuple[Head, int]:
+def _read(
+    connection: apsw.Connection, nodes: Mapping[OriginId, NodeId], mark: Head, head: Head, *, whole: bool
+) -> tuple[Head, int]:
     """Note whom the next commits are about; returns where the desk stands then, and how many rows that were."""
     origin = head.origin
     on_chain = mark.seq == 0 or changelog.hash_at(connection, origin, mark.seq) == mark.hash
     if not whole and on_chain and mark.seq < head.seq:
         commits = list(changelog.read_commits(connection, origin, mark.seq, count=COMMITS_AT_ONCE))
         if commits and commits[0].seq == mark.seq + 1:
-            return _read_commits(connection, commits, head)
+            return _read_commits(connection, nodes, commits, head)
+    return head, _note_all(connection, nodes, origin)
+
+
+def _note_all(connection: apsw.Connection, nodes: Mapping[OriginId, NodeId], origin: OriginId) -> int:
+    """Everybody of an origin has changed, as far as can be told."""
     connection.execute(_NOTE_ALL, (origin,))
-    return head, connection.changes()
+    count = connection.changes()
+    note_decisions(connection, origin)
+    refs = {str(ref) for row in connection.execute(_RULED, (origin,)).fetchall() for ref in row}
+    look_again(connection, keys_of(connection, nodes, refs))
+    return count
 
 
-def _read_commits(connection: apsw.Connection, commits: Iterable[Commit], head: Head) -> tuple[Head, int]:
+def _read_commits(
+    connection: apsw.Connection, nodes: Mapping[OriginId, NodeId], commits: Iterable[Commit], head: Head
+) -> tuple[Head, int]:
     rows = 0
     reached = head
     for commit in commits:
         try:
-            persons, count = _concerned(connection, commit)
+            found = _concerned(connection, commit)
         except (_Unreadable, apsw.Error, UnicodeDecodeError):
-            connection.execute(_NOTE_ALL, (head.origin,))
-            return head, rows
-        connection.executemany(_NOTE, ((head.origin, row_id) for row_id in persons))
+            return head, rows + _note_all(connection, nodes, head.origin)
+        connection.executemany(_NOTE, ((head.origin, row_id) for row_id in found.persons))
+        look_again(connection, keys_of(connection, nodes, found.ruled))
+        for which in found.decisions:
+            note_decision(connection, head.origin, which)
         reached = commit.head
-        rows += count
+        rows += found.rows
         if rows >= ROWS_AT_ONCE:
             break
     return reached, rows
 
 
-def _concerned(connection: apsw.Connection, commit: Commit) -> tuple[set[RowId], int]:
-    """The persons whom a commit is about, and how many rows it has."""
-    persons: set[RowId] = set()
+@dataclass(slots=True)
+class _Concerned:
+    """Whom and what a commit is about. ``ruled`` are refs of persons."""
+
+    persons: set[RowId] = field(default_factory=set)
+    ruled: set[str] = field(default_factory=set)
+    decisions: set[bytes] = field(default_factory=set)
+    rows: int = 0
+
+
+def _concerned(connection: apsw.Connection, commit: Commit) -> _Concerned:
+    found = _Concerned()
     cancelled: list[bytes] = []
-    rows = 0
     for change in apsw.Changeset.iter(commit.changeset):
-        rows += 1
-        if change.name not in {"person", "event"}:
+        found.rows += 1
+        if change.name not in {"person", "event", "decision"}:
             continue
         values = change.new if change.opcode == apsw.SQLITE_INSERT else change.old
         if values is None or len(values) < 2 or not isinstance(values[1], bytes):
             raise _Unreadable
         if change.name == "person":
-            persons.add(RowId(values[1]))
+            found.persons.add(RowId(values[1]))
+            continue
+        if change.name == "decision":
+            found.decisions.add(values[1])
             continue
         if change.opcode != apsw.SQLITE_INSERT or len(values) <= max(_AT.values()):
             raise _Unreadable
         person_id, target = values[_AT["person_id"]], values[_AT["target_event_id"]]
         if isinstance(person_id, bytes):
-            persons.add(RowId(person_id))
+            found.persons.add(RowId(person_id))
+        if values[_AT["kind"]] == RULING:
+            found.ruled.update(str(values[_AT[name]]) for name in ("person_ref", "other_person_ref"))
         if values[_AT["kind"]] == CANCEL and isinstance(target, bytes):
             cancelled.append(target)
     for target in cancelled:
-        persons |= _withdrawn_person(connection, commit.origin, target)
-    return persons, rows
+        found.persons |= _withdrawn_person(connection, commit.origin, target)
+    return found
 
 
 def _withdrawn_person(connection: apsw.Connection, origin: OriginId, target: bytes) -> set[RowId]:

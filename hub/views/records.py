@@ -53,27 +53,17 @@ _PERSONAL: Final = (
     *("full_name", "sex", "birth_date", "personal_id", "old_card_id", "insurance_id", "father_name", "mother_name"),
 )
 """What tells who somebody is: new evidence of it reopens a ruling (RESOLVER 3)."""
-_CLAIMS = sql(
-    sa.select(
-        *(
-            event.c[name]
-            for name in (
-                "id",
-                "source_id",
-                "kind",
-                "event_date",
-                "recorded_at",
-                "person_id",
-                "other_place",
-                "other_person_id",
-                "target_event_id",
-                "residence",
-                "group_id",
-                *_PERSONAL,
-            )
-        )
-    ).where(event.c.origin == _ORIGIN, _KINDS)
+_ROW: Final[sa.BindParameter[bytes]] = sa.bindparam("row_id")
+_CLAIM_COLUMNS: Final = (
+    *("id", "source_id", "kind", "event_date", "recorded_at", "person_id", "other_place", "other_person_id"),
+    *("target_event_id", "residence", "group_id", *_PERSONAL),
 )
+_CLAIM = sa.select(*(event.c[name] for name in _CLAIM_COLUMNS)).where(event.c.origin == _ORIGIN)
+_CLAIMS = sql(_CLAIM.where(_KINDS))
+_CLAIMS_ABOUT = sql(_CLAIM.where(_KINDS, event.c.person_id == _ROW))
+_CLAIMS_AGAINST = sql(_CLAIM.where(sa.text(f"event.kind = '{CANCEL}'"), event.c.target_event_id == _ROW))
+CANCELS_MAX: Final = 200
+"""Of one person, those of cancels included. An honest log has hardly ever two."""
 
 
 _RULINGS = sql(
@@ -176,6 +166,45 @@ def _mother(
 def read_evidence(connection: apsw.Connection, origin: OriginId, node_id: str, places: PlaceBook) -> Evidence:
     """The claims of one origin that can change a standing, with what withdraws them."""
     rows: list[tuple[Any, ...]] = connection.execute(_CLAIMS, {"origin": origin}).fetchall()
+    return _evidence(rows, node_id, places)
+
+
+def record_of(
+    connection: apsw.Connection, origin: OriginId, node_id: str, row_id: RowId, places: PlaceBook
+) -> Record | None:
+    """One record, as ``origin_records`` gives it, without reading the others; None if there is no such person."""
+    return _record_of(connection, origin, node_id, row_id, places, GENERATIONS_MAX)
+
+
+def _record_of(
+    connection: apsw.Connection, origin: OriginId, node_id: str, row_id: RowId, places: PlaceBook, generations: int
+) -> Record | None:
+    row = connection.execute(_ONE, {"origin": origin, "id": row_id}).fetchone()
+    if row is None:
+        return None
+    _, source_id, residence, state, number = row
+    evidence = _evidence(_rows_about(connection, origin, row_id), node_id, places)
+    mother_id, mother = evidence.mothers.get(row_id), None
+    if mother_id is not None and generations:
+        mother = _record_of(connection, origin, node_id, mother_id, places, generations - 1)
+    ref = PersonRef(_ref(f"{node_id}:", source_id, row_id))
+    return Record(ref, node_id, residence, state, evidence.claims.get(row_id, ()), mother, number)
+
+
+def _rows_about(connection: apsw.Connection, origin: OriginId, row_id: RowId) -> list[tuple[Any, ...]]:
+    """The claims about one person, and the cancels against them, which may name nobody."""
+    rows: list[tuple[Any, ...]] = connection.execute(_CLAIMS_ABOUT, {"origin": origin, "row_id": row_id}).fetchall()
+    known = {row[0]: row for row in rows}
+    targets = list(known)
+    while targets and len(known) < len(rows) + CANCELS_MAX:
+        for row in connection.execute(_CLAIMS_AGAINST, {"origin": origin, "row_id": targets.pop()}).fetchall():
+            if row[0] not in known:
+                known[row[0]] = row
+                targets.append(row[0])
+    return list(known.values())
+
+
+def _evidence(rows: list[tuple[Any, ...]], node_id: str, places: PlaceBook) -> Evidence:
     targets = {RowId(row[0]): RowId(row[8]) for row in rows if row[2] == CANCEL and row[8] is not None}
     withdrawn = withdrawals(targets)
     prefix = f"{node_id}:"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -24,17 +24,17 @@ def places_seen(profiles: Iterable[Profile], reference: Reference) -> list[Place
     ]
 
 
-def places_above(here: NodeId, known: Iterable[Place], reference: Reference) -> Iterator[Place]:
+def places_above(here: NodeId, known: Iterable[Place], reference: Reference) -> tuple[Place, ...]:
     """The nodes above this one. What they say of themselves is not here, so that they are known by their ids alone."""
     parents = {place.node_id: place.parent_id for place in known}
     above = parent_of(here, parents.get(here, ""), reference)
-    for _ in range(_DEPTH_MAX):
-        if not above or above in parents:
-            return
+    found: list[Place] = []
+    while above and above not in parents and len(found) < _DEPTH_MAX:
         node = reference.node(NodeId(above))
         higher = "" if node is None else node.parent_node_id
-        yield Place(above, higher, "" if node is None else node.tier, "", "", "")
+        found.append(Place(above, higher, "" if node is None else node.tier, "", "", ""))
         above = higher
+    return tuple(found)
 
 
 def parent_of(here: NodeId, founded_below: str, reference: Reference) -> str:

@@ -1,0 +1,224 @@
+"""Decisions in the log: what this node decides on cases that are its own, as rows of its own origin (DESIGN 4, idea 6).
+
+A case is decided when it has come to an end here: settled, cancelled or lapsed, with this node as its authority. A
+decision is named by what it rests on, and its row by that name, so a hub that was restored, and two processes, cannot
+decide the same twice. What was decided is taken back by a decision of its own where new claims open the case again; an
+automatic settlement is never decided again by new parameters (RESOLVER 75).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any, Final
+
+import apsw
+import sqlalchemy as sa
+
+from conflict.cases import DecidedBy, Outcome, State
+from conflict.claims import EventRef, PersonRef
+from conflict.decisions import Action, Ask, Decision, Parameters, decision_id, in_force, revise
+from conflict.differences import hold
+from conflict.explanation import Reason
+from conflict.settlement import Outcome as Settled
+from node.ids import ID_BYTES, OriginId
+from node.schema import decision, sql
+
+ENDED: Final = frozenset({State.SETTLED, State.CANCELLED, State.LAPSED})
+"""The states in which a case asks for a decision. All others ask questions, which are no decisions."""
+
+RECORD: Final = "record "
+"""Before the ref of a record among the claims of a decision; no claim begins so, for a node's name has no blank."""
+ROUNDS_MAX: Final = 10
+"""Decisions that lie on top of each other in one case; hardly ever more than two."""
+
+_COLUMNS: Final = tuple(column.name for column in decision.columns)
+_INSERT = (
+    f"INSERT INTO decision ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"
+    " ON CONFLICT DO NOTHING"
+)
+_ABOUT = (
+    f"SELECT {', '.join(f'd.{name}' for name in _COLUMNS)} FROM desk_decision AS c "
+    "JOIN decision AS d ON d.origin = c.origin AND d.id = c.decision WHERE c.claim = :claim AND c.origin = :origin"
+)
+_NOTE_CLAIM = "INSERT INTO desk_decision (claim, origin, decision) VALUES (?,?,?) ON CONFLICT DO NOTHING"
+_ONE = "SELECT evidence FROM decision WHERE origin = ? AND id = ?"
+_OF_ORIGIN = "SELECT id, evidence FROM decision WHERE origin = ?"
+_ALL = sql(sa.select(*decision.columns).order_by(decision.c.origin, decision.c.id))
+
+
+def row_id(decision_id: str) -> bytes:
+    """The id of the row of a decision."""
+    return bytes.fromhex(decision_id)[:ID_BYTES]
+
+
+def resting_on_records(made: Decision) -> Decision:
+    """A decision with the records that it speaks of among its evidence (DESIGN 5): that somebody stands in a register
+    is no claim, and yet the same arrival is somebody new without that record, and a move with it.
+    """
+    records = {ask.ref for ask in made.asks} | {ask.successor for ask in made.asks if ask.successor}
+    claims = tuple(sorted({*made.claims, *(EventRef(f"{RECORD}{ref}") for ref in records)}))
+    return replace(made, id=decision_id(made.case, claims, made.parameters), claims=claims)
+
+
+def to_row(made: Decision, origin: OriginId, as_of: date) -> dict[str, Any]:
+    evidence = {
+        "claims": list(made.claims),
+        "asks": [[ask.unit, ask.action.value, ask.ref, ask.successor] for ask in made.asks],
+        "reasons": [
+            [why.code, why.rule, "" if why.day is None else why.day.isoformat(), *why.about] for why in made.reasons
+        ],
+    }
+    return {
+        "origin": origin,
+        "id": row_id(made.id),
+        "decision_id": made.id,
+        "case_ref": made.case,
+        "state": made.state.value,
+        "outcome": made.outcome.value,
+        "decided_by": made.decided_by.value,
+        "authority": made.authority,
+        "depth": made.depth,
+        "score": "" if made.score is None else repr(made.score),
+        "parameters_version": made.parameters.version,
+        "parameters_hash": made.parameters.hash,
+        "as_of": as_of.isoformat(),
+        "undoes": made.undoes,
+        "evidence": json.dumps(evidence, ensure_ascii=False, sort_keys=True, separators=(",", ":")),
+    }
+
+
+def from_row(row: Mapping[str, Any]) -> Decision:
+    """Raises ``ValueError`` if it cannot be read: it may be of a newer release."""
+    try:
+        evidence = json.loads(row["evidence"])
+        return Decision(
+            row["decision_id"],
+            EventRef(row["case_ref"]),
+            tuple(EventRef(ref) for ref in evidence["claims"]),
+            Parameters(row["parameters_version"], row["parameters_hash"]),
+            State(row["state"]),
+            Outcome(row["outcome"]),
+            DecidedBy(row["decided_by"]),
+            row["authority"],
+            row["depth"],
+            float(row["score"]) if row["score"] else None,
+            tuple(
+                Ask(unit, Action(action), PersonRef(ref), PersonRef(successor))
+                for unit, action, ref, successor in evidence["asks"]
+            ),
+            tuple(
+                Reason(code, rule, date.fromisoformat(day) if day else None, tuple(about))
+                for code, rule, day, *about in evidence["reasons"]
+            ),
+            row["undoes"],
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"a decision lacks {error}") from error
+
+
+def read_decisions(connection: apsw.Connection) -> list[Decision]:
+    """All decisions that a store holds, its own and those of nodes below, in the order of origins and ids. One that
+    cannot be read is left out.
+    """
+    found = []
+    for values in connection.execute(_ALL).fetchall():
+        try:
+            found.append(from_row(dict(zip(_COLUMNS, values, strict=True))))
+        except ValueError:
+            continue
+    return found
+
+
+class Decisions:
+    """The decisions of one node, inside a captured transaction of its origin."""
+
+    def __init__(self, connection: apsw.Connection, origin: OriginId, node_id: str) -> None:
+        self._connection = connection
+        self._origin = origin
+        self._node_id = node_id
+
+    def made_before(self, claims: Iterable[EventRef]) -> list[Decision]:
+        """What this node decided on cases of these claims, what was taken back included."""
+        found: dict[str, Decision] = {}
+        for claim in claims:
+            for values in self._connection.execute(_ABOUT, {"origin": self._origin, "claim": claim}).fetchall():
+                made = from_row(dict(zip(_COLUMNS, values, strict=True)))
+                found[made.id] = made
+        return sorted(found.values(), key=lambda made: made.id)
+
+    def decide(self, outcome: Settled, claims: Collection[EventRef], as_of: date) -> tuple[Decision, ...]:
+        """Write down what ``outcome`` decides otherwise than before about ``claims``, all those of some families with
+        the rulings on them. Returns what is new.
+        """
+        known = self.made_before(claims)
+        heard = {claim for made in known for claim in made.claims}
+        came = {ref for case in outcome.cases for ref in case.refs} - heard
+        # A correction is in no case and may take a link away all the same.
+        because = came or set(claims) - heard
+        mine = [
+            resting_on_records(made)
+            for made in outcome.decisions
+            if made.authority == self._node_id and made.state in ENDED
+        ]
+        fresh: list[Decision] = []
+        for _ in range(ROUNDS_MAX):  # what is taken back may uncover an older one
+            new = _next(known, mine, came, because)
+            if not new:
+                break
+            known += new
+            fresh += new
+        for made in fresh:
+            self._connection.execute(_INSERT, to_row(made, self._origin, as_of))
+            self._connection.executemany(_NOTE_CLAIM, ((claim, self._origin, row_id(made.id)) for claim in made.claims))
+        return tuple(fresh)
+
+
+def _next(
+    known: list[Decision], mine: list[Decision], came: Collection[EventRef], because: Collection[EventRef]
+) -> list[Decision]:
+    """What is to be decided so that ``mine`` is in force and nothing else of these cases."""
+    before = [made for made in in_force(known) if not made.undoes]
+    wanted = [again for made in mine if (again := _named_anew(made, known, before, because)) is not None]
+    current = {made.parameters for made in mine}
+    after = hold([made for made in before if current and made.parameters not in current], wanted, came)
+    ids = {made.id for made in known}
+    # Without anything new nothing is taken back: the undoing would have the name of what it undoes.
+    return [made for made in revise(before, after, because) if made.id not in ids]
+
+
+def _named_anew(
+    made: Decision, known: Iterable[Decision], before: Iterable[Decision], because: Collection[EventRef]
+) -> Decision | None:
+    """A decision under a name that nobody has taken back. One that is right again after it was taken back rests on what
+    took it back, and on what came since; None if nothing did.
+    """
+    against = [undoing for undoing in known if undoing.undoes == made.id]
+    if not against:
+        return made
+    for standing in before:
+        if set(standing.claims) >= set(made.claims) and replace(standing, id=made.id, claims=made.claims) == made:
+            return standing
+    claims = tuple(sorted({*made.claims, *because, *(claim for undoing in against for claim in undoing.claims)}))
+    again = replace(made, id=decision_id(made.case, claims, made.parameters), claims=claims)
+    return None if any(other.id == again.id for other in known) else again
+
+
+def note_decision(connection: apsw.Connection, origin: OriginId, which: bytes) -> None:
+    """A decision came, or came back: whoever looks at one of its claims is to find it."""
+    _note_claims(connection, origin, [(which, *row) for row in connection.execute(_ONE, (origin, which)).fetchall()])
+
+
+def note_decisions(connection: apsw.Connection, origin: OriginId) -> None:
+    """All decisions of an origin."""
+    _note_claims(connection, origin, connection.execute(_OF_ORIGIN, (origin,)).fetchall())
+
+
+def _note_claims(connection: apsw.Connection, origin: OriginId, rows: Iterable[tuple[Any, ...]]) -> None:
+    for which, evidence in rows:
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # of a newer release: nothing here rests on it
+            claims = [str(claim) for claim in json.loads(evidence)["claims"]]
+            connection.executemany(_NOTE_CLAIM, ((claim, origin, which) for claim in claims))
