@@ -19,11 +19,12 @@ import apsw
 import sqlalchemy as sa
 
 from conflict.cases import DecidedBy, Outcome, State
-from conflict.claims import EventRef, PersonRef
+from conflict.claims import EventRef, PersonRef, Record
 from conflict.decisions import Action, Ask, Decision, Parameters, decision_id, in_force, revise
 from conflict.differences import hold
 from conflict.explanation import Reason
 from conflict.settlement import Outcome as Settled
+from hub.desk.families import Family
 from node.ids import ID_BYTES, OriginId
 from node.schema import decision, sql
 
@@ -31,7 +32,12 @@ ENDED: Final = frozenset({State.SETTLED, State.CANCELLED, State.LAPSED})
 """The states in which a case asks for a decision. All others ask questions, which are no decisions."""
 
 RECORD: Final = "record "
-"""Before the ref of a record among the claims of a decision; no claim begins so, for a node's name has no blank."""
+DECISION: Final = "decision "
+"""Before the ref of a record, or the id of a decision, among the claims of a decision. No claim begins so, for a node's
+name has no blank.
+"""
+LINKS_ALONE: Final = EventRef("links alone")
+"""Why something is taken back although nobody has said anything new: the links between the records are other ones."""
 ROUNDS_MAX: Final = 10
 """Decisions that lie on top of each other in one case; hardly ever more than two."""
 
@@ -55,12 +61,14 @@ def row_id(decision_id: str) -> bytes:
     return bytes.fromhex(decision_id)[:ID_BYTES]
 
 
-def resting_on_records(made: Decision) -> Decision:
-    """A decision with the records that it speaks of among its evidence (DESIGN 5): that somebody stands in a register
-    is no claim, and yet the same arrival is somebody new without that record, and a move with it.
+def resting_on_records(made: Decision, claims_of: Mapping[PersonRef, Collection[EventRef]]) -> Decision:
+    """A decision with the records that it speaks of among its evidence, where no claim of theirs is (DESIGN 5): that
+    somebody stands in a register is no claim, and yet the same arrival is somebody new without that record, and a move
+    with it.
     """
-    records = {ask.ref for ask in made.asks} | {ask.successor for ask in made.asks if ask.successor}
-    claims = tuple(sorted({*made.claims, *(EventRef(f"{RECORD}{ref}") for ref in records)}))
+    spoken = {ask.ref for ask in made.asks} | {PersonRef(ask.successor) for ask in made.asks if ask.successor}
+    silent = {ref for ref in spoken if set(made.claims).isdisjoint(claims_of.get(ref, ()))}
+    claims = tuple(sorted({*made.claims, *(EventRef(f"{RECORD}{ref} in {made.case}") for ref in silent)}))
     return replace(made, id=decision_id(made.case, claims, made.parameters), claims=claims)
 
 
@@ -136,10 +144,11 @@ def read_decisions(connection: apsw.Connection) -> list[Decision]:
 class Decisions:
     """The decisions of one node, inside a captured transaction of its origin."""
 
-    def __init__(self, connection: apsw.Connection, origin: OriginId, node_id: str) -> None:
+    def __init__(self, connection: apsw.Connection, origin: OriginId, node_id: str, parameters: Parameters) -> None:
         self._connection = connection
         self._origin = origin
         self._node_id = node_id
+        self._parameters = parameters
 
     def made_before(self, claims: Iterable[EventRef]) -> list[Decision]:
         """What this node decided on cases of these claims, what was taken back included."""
@@ -150,23 +159,23 @@ class Decisions:
                 found[made.id] = made
         return sorted(found.values(), key=lambda made: made.id)
 
-    def decide(self, outcome: Settled, claims: Collection[EventRef], as_of: date) -> tuple[Decision, ...]:
-        """Write down what ``outcome`` decides otherwise than before about ``claims``, all those of some families with
-        the rulings on them. Returns what is new.
-        """
+    def decide(self, outcome: Settled, family: Family, as_of: date) -> tuple[Decision, ...]:
+        """Write down what ``outcome``, of one family, decides otherwise than before. Returns what is new."""
+        claims_of = {record.ref: _claims_of(record) for record in family.records}
+        claims = {ruling.ref for ruling in family.rulings}.union(*claims_of.values())
         known = self.made_before(claims)
         heard = {claim for made in known for claim in made.claims}
         came = {ref for case in outcome.cases for ref in case.refs} - heard
         # A correction is in no case and may take a link away all the same.
         because = came or set(claims) - heard
         mine = [
-            resting_on_records(made)
+            resting_on_records(made, claims_of)
             for made in outcome.decisions
             if made.authority == self._node_id and made.state in ENDED
         ]
         fresh: list[Decision] = []
         for _ in range(ROUNDS_MAX):  # what is taken back may uncover an older one
-            new = _next(known, mine, came, because)
+            new = _next(known, mine, self._parameters, came, because)
             if not new:
                 break
             known += new
@@ -177,34 +186,33 @@ class Decisions:
         return tuple(fresh)
 
 
+def _claims_of(record: Record) -> frozenset[EventRef]:
+    """All claims about a record, with what withdraws them."""
+    return frozenset(ref for claim in record.claims for ref in (claim.ref, *claim.withdrawn_by))
+
+
 def _next(
-    known: list[Decision], mine: list[Decision], came: Collection[EventRef], because: Collection[EventRef]
+    known: list[Decision],
+    mine: list[Decision],
+    parameters: Parameters,
+    came: Collection[EventRef],
+    because: Collection[EventRef],
 ) -> list[Decision]:
     """What is to be decided so that ``mine`` is in force and nothing else of these cases."""
     before = [made for made in in_force(known) if not made.undoes]
-    wanted = [again for made in mine if (again := _named_anew(made, known, before, because)) is not None]
-    current = {made.parameters for made in mine}
-    after = hold([made for made in before if current and made.parameters not in current], wanted, came)
+    wanted = [_named_anew(made, known) for made in mine]
+    after = hold([made for made in before if made.parameters != parameters], wanted, came)
     ids = {made.id for made in known}
-    # Without anything new nothing is taken back: the undoing would have the name of what it undoes.
-    return [made for made in revise(before, after, because) if made.id not in ids]
+    return [made for made in revise(before, after, because or {LINKS_ALONE}) if made.id not in ids]
 
 
-def _named_anew(
-    made: Decision, known: Iterable[Decision], before: Iterable[Decision], because: Collection[EventRef]
-) -> Decision | None:
-    """A decision under a name that nobody has taken back. One that is right again after it was taken back rests on what
-    took it back, and on what came since; None if nothing did.
-    """
-    against = [undoing for undoing in known if undoing.undoes == made.id]
-    if not against:
-        return made
-    for standing in before:
-        if set(standing.claims) >= set(made.claims) and replace(standing, id=made.id, claims=made.claims) == made:
-            return standing
-    claims = tuple(sorted({*made.claims, *because, *(claim for undoing in against for claim in undoing.claims)}))
-    again = replace(made, id=decision_id(made.case, claims, made.parameters), claims=claims)
-    return None if any(other.id == again.id for other in known) else again
+def _named_anew(made: Decision, known: Iterable[Decision]) -> Decision:
+    """A decision under a name that nobody has taken back: one that is right again rests on what took it back, too."""
+    undoing = {decision.undoes: decision for decision in known if decision.undoes}
+    while made.id in undoing:
+        claims = tuple(sorted({*made.claims, EventRef(f"{DECISION}{undoing[made.id].id}")}))
+        made = replace(made, id=decision_id(made.case, claims, made.parameters), claims=claims)
+    return made
 
 
 def note_decision(connection: apsw.Connection, origin: OriginId, which: bytes) -> None:

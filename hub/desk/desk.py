@@ -15,6 +15,8 @@ import apsw
 
 from conflict.blocking import BLOCK_RECORDS_MAX
 from conflict.cases import State
+from conflict.claims import EventRef
+from conflict.decisions import Parameters as DecisionParameters
 from conflict.decisions import parameters_of
 from conflict.links import Link
 from conflict.parameters import Parameters, current_parameters
@@ -102,17 +104,20 @@ class CaseDesk:
                 return None
             nodes, places = self._surroundings()
             families = Families(connection, nodes, places, tuple(read_rulings(connection, self._registers())))
-            family = families.of(persons)
-            outcome = self._outcome(family, policy, places, as_of)
-            claims = {claim.ref for record in family.records for claim in record.claims}
-            claims |= {cancel for r in family.records for claim in r.claims for cancel in claim.withdrawn_by}
-            claims |= {ruling.ref for ruling in family.rulings}
-            made = Decisions(connection, origin, store.node_id).decide(outcome, claims, as_of)
+            decisions = Decisions(connection, origin, store.node_id, self._decided_with(policy))
+            made = 0
+            waits: set[EventRef] = set()
+            for person in persons:
+                if person not in families.members:
+                    family = families.of(person)
+                    outcome = self._outcome(family, policy, places, as_of)
+                    made += len(decisions.decide(outcome, family, as_of))
+                    open_cases = (case for case in outcome.cases if case.state in MAY_CHANGE_WITH_TIME)
+                    waits.update(ref for case in open_cases for ref in case.refs)
             looked_at(connection, families.members)
-            waits = {ref for case in outcome.cases if case.state in MAY_CHANGE_WITH_TIME for ref in case.refs}
             tomorrow = (as_of + timedelta(days=1)).isoformat()
             look_again_on(connection, tuple(families.concerned_by(waits)), tomorrow)
-        return len(made)
+        return made
 
     def decide(self) -> int:
         """All that there is to decide now; returns how many decisions are new."""
@@ -135,8 +140,11 @@ class CaseDesk:
             PlaceBook((*places, *above)),
             as_of,
             searched=not above,
-            parameters=parameters_of(policy, self._parameters.version, self._parameters.hash),
+            parameters=self._decided_with(policy),
         )
+
+    def _decided_with(self, policy: Policy) -> DecisionParameters:
+        return parameters_of(policy, self._parameters.version, self._parameters.hash)
 
     def forget(self) -> None:
         """Drop what is derived; the next steps make it anew."""

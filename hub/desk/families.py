@@ -54,21 +54,26 @@ class Families:
     rulings: Iterable[Ruling]
     members: set[PersonKey] = field(default_factory=set)
     _records: dict[PersonKey, Record] = field(default_factory=dict)
-    _links: set[Link] = field(default_factory=set)
     _ruled: dict[str, list[Ruling]] = field(default_factory=lambda: defaultdict(list))
-    _queue: list[PersonKey] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for ruling in self.rulings:
             for ref in ruling.pair:
                 self._ruled[ref].append(ruling)
 
-    def of(self, persons: Iterable[PersonKey]) -> Family:
-        """The families of some persons, as one."""
-        self._add(persons)
+    def of(self, person: PersonKey) -> Family:
+        """The family of a person; ``members`` has everybody of all families that were asked for."""
+        members = {person}
+        queue = [person]
         pending: list[tuple[PersonKey, PersonKey, float, Any, str]] = []
-        while self._queue:
-            key = self._queue.pop()
+
+        def add(persons: Iterable[PersonKey]) -> None:
+            fresh = set(persons) - members
+            members.update(fresh)
+            queue.extend(sorted(fresh))
+
+        while queue:
+            key = queue.pop()
             record = self._record(key)
             if record is None:
                 continue
@@ -76,14 +81,15 @@ class Families:
                 there: PersonKey = (OriginId(other[0]), RowId(other[1]))
                 pending.append((key, there, bits, verdict, hard))
                 if verdict != "apart":
-                    self._add((there,))
-            self._add(self._relatives(key, record))
-        self._links.update(self._named(pending))
-        refs = {record.ref for record in self._records.values()}
+                    add((there,))
+            add(self._relatives(key, record))
+        self.members |= members
+        records = [record for key in members if (record := self._record(key)) is not None]
+        refs = {record.ref for record in records}
         ruled = {r for ref in refs for r in self._ruled.get(ref, ()) if refs.issuperset(r.pair)}
         return Family(
-            tuple(sorted(self._records.values(), key=lambda record: record.ref)),
-            tuple(sorted(self._links, key=lambda link: (link.a, link.b))),
+            tuple(sorted(records, key=lambda record: record.ref)),
+            tuple(sorted(set(self._named(pending, members)), key=lambda link: (link.a, link.b))),
             tuple(sorted(ruled, key=lambda ruling: ruling.ref)),
         )
 
@@ -100,11 +106,6 @@ class Families:
                 self._records[key] = found
         return self._records.get(key)
 
-    def _add(self, persons: Iterable[PersonKey]) -> None:
-        fresh = set(persons) - self.members
-        self.members |= fresh
-        self._queue.extend(sorted(fresh))
-
     def _relatives(self, key: PersonKey, record: Record) -> Iterator[PersonKey]:
         """Those whose result borrows from this record's, or it from theirs."""
         origin, row_id = key
@@ -119,11 +120,13 @@ class Families:
         for ruling in self._ruled.get(record.ref, ()):
             yield from keys_of(self.connection, self.nodes, ruling.pair)
 
-    def _named(self, pending: Iterable[tuple[PersonKey, PersonKey, float, Any, str]]) -> Iterator[Link]:
+    def _named(
+        self, pending: Iterable[tuple[PersonKey, PersonKey, float, Any, str]], members: Collection[PersonKey]
+    ) -> Iterator[Link]:
         """Links by the refs of the records; one whose other end is not of the family holds nothing together."""
         for one, other, bits, verdict, hard in pending:
             ours, theirs = self._records.get(one), self._records.get(other)
-            if ours is not None and theirs is not None:
+            if ours is not None and theirs is not None and other in members:
                 a, b = sorted((ours.ref, theirs.ref))
                 yield Link(a, b, bits, verdict, tuple(hard.split()))
 
