@@ -28,6 +28,9 @@ SCRUB_SLICE_ROWS: Final = 2_000  # compared in one read of the store: about 40 m
 SCRUB_PAUSE_SHARE: Final = 2  # a running node pauses that many times as long as a slice took: a third of one core
 SCRUB_PAUSE_MIN_MS: Final = 5
 SCRUB_BUSY_PAUSE_MS: Final = 1_000  # while children's batches wait to be applied
+
+# --- the case desk ----------------------------------------------------------------------------------------------------
+DESK_INTERVAL_MS: Final = 1_000  # how soon a running hub looks at what has come
 SCRUB_ROTTEN_MAX: Final = 10_000  # rows of an origin that are named and can be put back at once
 
 # --- commits ---------------------------------------------------------------------------------------------------------

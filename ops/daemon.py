@@ -36,6 +36,7 @@ from node.session import ChildEndpoint
 from node.store import Store
 from node.uplink import Uplink
 from node.verification import Verifier
+from ops.casework import Casework
 from ops.config import SETTINGS_NAME, NodeConfig, load_config, require_store_of
 from ops.metrics import MetricsServer, NodeMetrics
 from ops.parents import parents_to_dial
@@ -179,6 +180,8 @@ class Daemon:
                 tasks.append(asyncio.create_task(scrubber.keep_scrubbing()))
             if self.server is not None:
                 tasks.append(asyncio.create_task(self.server.failure()))
+                casework = Casework(self.store, self.in_store, self._is_busy, self._advanced)
+                tasks.append(asyncio.create_task(casework.keep_looking()))
             if self.uplink is not None:
                 following = asyncio.create_task(self.uplink.follow())
                 tasks.append(following)

@@ -1,0 +1,77 @@
+"""The case desk of a running node: a little at a time, whenever no child waits for its batches to be applied.
+
+Keys and links are brought up to date first; only then are cases decided, so that nothing is decided on half of what is
+known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from hub.desk.desk import CaseDesk
+from hub.desk.view import is_hub, is_top
+from node import limits
+from node.errors import DansyncError, HoldingError
+from node.interchange.bundle import local_day
+from node.store import Store
+from ops.scrubbing import InStore
+
+_log = logging.getLogger("dansync.cases")
+
+
+class Casework:
+    """Keeps the desk of a daemon's store. ``busy`` says whether others need the store more just now; ``decided`` is
+    called when a decision has been written down, which is to climb.
+    """
+
+    def __init__(self, store: Store, in_store: InStore, busy: Callable[[], bool], decided: Callable[[], None]) -> None:
+        self._store = store
+        self._desk = CaseDesk(store)
+        self._in_store = in_store
+        self._busy = busy
+        self._decided = decided
+        self._seen: tuple[object, ...] = ()
+
+    async def keep_looking(self) -> None:
+        """Until cancelled. What fails is tried again the next time."""
+        while True:
+            await asyncio.sleep(limits.DESK_INTERVAL_MS / 1_000)
+            try:
+                await self.look()
+            except DansyncError as error:
+                if not error.retry and not isinstance(error, HoldingError):
+                    raise
+                _log.warning("cases wait: %s", error)
+
+    async def look(self) -> int:
+        """All that there is to do, as long as nobody waits; returns how many decisions were written down."""
+        total = 0
+        while not self._busy() and await self._in_store(self._has_news):
+            if await self._in_store(self._desk.step):
+                continue
+            made = await self._in_store(self._desk.decide_some)
+            if made:
+                self._decided()
+                total += made
+            if made is None:
+                await self._in_store(self._rest)
+        return total
+
+    def _state(self) -> tuple[object, ...]:
+        """Changes when anything in the store has, and with the day."""
+        store = self._store
+        return store.data_version(), store.connection.total_changes(), local_day(store.clock.wall_ms())
+
+    def _has_news(self) -> bool:
+        """In the store's thread. A node without anybody below it has no desk, unless nobody is above it either."""
+        if self._state() == self._seen:
+            return False
+        if not self._store.restoring and (is_hub(self._store) or is_top(self._store)):
+            return True
+        self._rest()
+        return False
+
+    def _rest(self) -> None:
+        self._seen = self._state()
