@@ -22,10 +22,12 @@ from conflict.links import Link
 from conflict.parameters import Parameters, current_parameters
 from conflict.places import PlaceBook
 from conflict.policy import DEFAULT_POLICY, Policy
+from conflict.reviewing import Task
 from conflict.settlement import Outcome, resolve
 from hub.desk.decisions import Decisions
 from hub.desk.descriptions import Descriptions
-from hub.desk.families import Families, Family, due, look_again_on, looked_at
+from hub.desk.docket import CaseFile, case_file, persons_of_event, tasks
+from hub.desk.families import Families, Family, due, look_again_on, looked_at, unsettled
 from hub.desk.keys import Keys
 from hub.desk.links import Links, read_links
 from hub.desk.reading import note_changes
@@ -97,7 +99,7 @@ class CaseDesk:
         """
         store, now = self._store, self._store.clock.wall_ms()
         as_of = local_day(now)
-        origin = self._own_register()
+        origin = self.own_register()
         if origin is None:
             return None
         with store.capture_beside(author="", kind=KIND_DECISION, recorded_at=now, origin=origin) as capture:
@@ -106,7 +108,7 @@ class CaseDesk:
             if not persons:
                 return None
             nodes, places = self._surroundings()
-            families = Families(connection, nodes, places, tuple(read_rulings(connection, self._registers())))
+            families = self._families(connection, nodes, places)
             decisions = Decisions(connection, origin, store.node_id, self._decided_with(policy))
             made = 0
             waits: set[EventRef] = set()
@@ -122,7 +124,7 @@ class CaseDesk:
             look_again_on(connection, tuple(families.concerned_by(waits)), tomorrow)
         return made
 
-    def _own_register(self) -> OriginId | None:
+    def own_register(self) -> OriginId | None:
         """Where this node's decisions stand; None if another node has its register now."""
         own = set(self._store.own_origins())
         found = (o for o, profile in self._registers().items() if o in own and profile.node_id == self._store.node_id)
@@ -154,6 +156,42 @@ class CaseDesk:
 
     def _decided_with(self, policy: Policy) -> DecisionParameters:
         return parameters_of(policy, self._parameters.version, self._parameters.hash)
+
+    # --- for reviewers -----------------------------------------------------------------------------------------------
+
+    def queue(self, policy: Policy = DEFAULT_POLICY) -> tuple[Task, ...]:
+        """What waits for a person in the whole view of this node, in the order in which it matters. After ``catch_up``:
+        whose case is open waits to be looked at again.
+        """
+        with self._store.database.snapshot() as connection:
+            nodes, places = self._surroundings()
+            families = self._families(connection, nodes, places)
+            outcomes = [
+                self._outcome(families.of(person), policy, places, self._today())
+                for person in unsettled(connection)
+                if person not in families.members
+            ]
+        return tasks(outcomes)
+
+    def case_file(self, ref: str, policy: Policy = DEFAULT_POLICY) -> CaseFile | None:
+        """The case that an event (node_id:event_id) is in, whatever its state; None if it is in none."""
+        with self._store.database.snapshot() as connection:
+            nodes, places = self._surroundings()
+            families = self._families(connection, nodes, places)
+            descriptions = Descriptions(connection, nodes, places)
+            for person in persons_of_event(connection, nodes, ref):
+                family = families.of(person)
+                outcome = self._outcome(family, policy, places, self._today())
+                found = case_file(connection, nodes, descriptions, self._parameters, family, outcome, ref)
+                if found is not None:
+                    return found
+        return None
+
+    def _families(self, connection: apsw.Connection, nodes: dict[OriginId, NodeId], places: PlaceBook) -> Families:
+        return Families(connection, nodes, places, tuple(read_rulings(connection, self._registers())))
+
+    def _today(self) -> date:
+        return local_day(self._store.clock.wall_ms())
 
     def forget(self) -> None:
         """Drop what is derived; the next steps make it anew."""

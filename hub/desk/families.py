@@ -152,6 +152,7 @@ def keys_of(connection: apsw.Connection, nodes: Mapping[OriginId, NodeId], refs:
 _UNSETTLED: Final = (
     "SELECT origin, person_id FROM desk_unsettled WHERE day <= ? ORDER BY day, origin, person_id LIMIT ?"
 )
+_ALL_UNSETTLED: Final = "SELECT origin, person_id FROM desk_unsettled ORDER BY origin, person_id"
 _SETTLED: Final = "DELETE FROM desk_unsettled WHERE origin = ? AND person_id = ?"
 _AT_ONCE: Final = (
     "INSERT INTO desk_unsettled (origin, person_id, day) VALUES (?,?,'') "
@@ -173,6 +174,12 @@ def look_again_on(connection: apsw.Connection, persons: Iterable[PersonKey], day
 def due(connection: apsw.Connection, day: str, count: int) -> list[PersonKey]:
     """Those whose cases have to be looked at by a day."""
     return [(OriginId(row[0]), RowId(row[1])) for row in connection.execute(_UNSETTLED, (day, count)).fetchall()]  # type: ignore[arg-type]
+
+
+def unsettled(connection: apsw.Connection) -> list[PersonKey]:
+    """All whose cases have to be looked at, now or later: whose case is open is among them."""
+    rows: list[tuple[Any, ...]] = connection.execute(_ALL_UNSETTLED).fetchall()
+    return [(OriginId(row[0]), RowId(row[1])) for row in rows]
 
 
 def looked_at(connection: apsw.Connection, persons: Iterable[PersonKey]) -> None:

@@ -64,7 +64,7 @@ COMMANDS: Final = (
     ),
     (
         N_("The register"),
-        {"record": "record:record", "import": "data:import_", "export": "data:export"},
+        {"record": "record:record", "cases": "cases:cases", "import": "data:import_", "export": "data:export"},
     ),
     (
         N_("Trying it out"),

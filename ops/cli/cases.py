@@ -1,0 +1,257 @@
+"""``cases``: what waits for a person, why two records may be one person, and the ruling."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import rich_click as click
+
+from conflict.cases import State
+from conflict.claims import PersonRef
+from conflict.decisions import Decision
+from conflict.reviewing import Task
+from hub.desk.desk import CaseDesk
+from hub.desk.docket import CaseFile, days_open
+from node.errors import UsageError
+from node.ids import id_text
+from node.interchange.bundle import local_day
+from node.interchange.values import EventRow
+from node.register.operations import record_event
+from node.schema import PERSON_COLUMNS
+from node.store import Store
+from ops.cli.command import Group, command_options
+from ops.cli.options import author_option, folder_argument, opened
+from ops.cli.output import Output
+from ops.explaining import decision_words
+from ops.i18n import N_, _
+from ops.link_words import FIELDS, LEVELS, score_words
+
+STATES: Final = {
+    State.OPEN_OUT: N_("left, arrived nowhere yet"),
+    State.OPEN_IN: N_("arrived, found nowhere yet"),
+    State.PROPOSED: N_("waits for a ruling"),
+    State.MATCHED: N_("both halves found, the old office was asked"),
+    State.SETTLED: N_("settled"),
+    State.DISPUTED: N_("in dispute"),
+    State.CANCELLED: N_("cancelled"),
+    State.LAPSED: N_("waiting time over"),
+}
+_case_argument = click.argument("case", metavar="CASE")
+
+
+@click.group(
+    cls=Group,
+    help=N_(
+        "Moves whose two halves have to be put together.\n\n"
+        "Most are settled by themselves. Some wait for a person: offices contradict each other, or an arrival may be "
+        "somebody who is already counted. Whoever rules sees what was compared, field by field."
+    ),
+    examples=(
+        "dansync cases list /srv/binh-dinh",
+        "dansync cases show /srv/binh-dinh tran-phu:e17",
+        "dansync cases decide /srv/binh-dinh tran-phu:e17 same",
+    ),
+)
+def cases() -> None:
+    """The group."""
+
+
+@cases.command(
+    name="list",
+    help=N_("Show the cases that wait for a person: those with the greatest effect first, then the oldest."),
+    examples=("dansync cases list /srv/binh-dinh", "dansync cases list /srv/binh-dinh --json"),
+)
+@folder_argument
+@command_options
+def cases_list(folder: Path, *, json_mode: bool) -> None:
+    output = Output(json_mode=json_mode)
+    with opened(folder, call="cases list") as (_config, store):  # for writing: links are brought up to date
+        desk = _desk(store)
+        queue = desk.queue()
+        backlog = desk.backlog()
+        today = local_day(store.clock.wall_ms())
+    lines = [_task_document(task) | {"days": days_open(task, today)} for task in queue]
+    if lines:
+        output.table(
+            (_("Case"), _("State"), _("Records"), _("Days"), _("Whose it is")),
+            [
+                (
+                    *(line["case"], _(STATES[State(line["state"])]), line["effect"]),
+                    *("-" if line["days"] is None else line["days"], line["authority"]),
+                )
+                for line in lines
+            ],
+            right=(2, 3),
+        )
+        output.line(_("What is behind one of them: dansync cases show {folder} CASE").format(folder=folder))
+    else:
+        output.line(_("No case waits for a person."))
+    if backlog.overflowing:
+        output.warn(
+            _("For {count} arrivals not everybody could be compared: too many have the same name and date.").format(
+                count=backlog.overflowing
+            )
+        )
+    output.document({"cases": lines, "not_all_compared": backlog.overflowing})
+
+
+@cases.command(
+    help=N_(
+        "Show one case: why it stands as it does, what is asked of whom, and for each two records that may be one "
+        "person what agrees and what does not, with its weight in bits.\n\n"
+        "CASE is the number of the case, or of any event in it, as node:event."
+    ),
+    examples=("dansync cases show /srv/binh-dinh tran-phu:e17",),
+)
+@folder_argument
+@_case_argument
+@command_options
+def show(folder: Path, case: str, *, json_mode: bool) -> None:
+    output = Output(json_mode=json_mode)
+    with opened(folder, call="cases show") as (_config, store):
+        found = _file(_desk(store), case)
+    words = [] if found.decision is None else list(decision_words(found.decision))
+    output.facts(
+        [
+            (_("Case"), found.case.case),
+            (_("State"), _(STATES[found.case.state])),
+            (_("Whose it is"), found.case.settled_at),
+            (_("Events"), ", ".join(found.case.refs)),
+        ]
+    )
+    for text in words:
+        output.line(f"  {text}")
+    for comparison in found.comparisons:
+        output.line()
+        output.line(f"{comparison.link.a} - {comparison.link.b}")
+        _show_side_by_side(output, found, comparison.link.a, comparison.link.b)
+        for text in [] if comparison.scored is None else score_words(comparison.scored):
+            output.line(f"  {text}")
+    output.line()
+    output.line(
+        _("To rule: dansync cases decide {folder} {case} same (or: different)").format(folder=folder, case=case)
+    )
+    output.document(_case_document(found) | {"words": words})
+
+
+@cases.command(
+    help=N_(
+        "Rule whether the two records of a case are one person. The ruling is recorded in this node's own register and "
+        "counts from then on; a later one, or one of a higher office, takes its place.\n\n"
+        "Where a case has several pairs of records, name the two: --one and --other, as node:person."
+    ),
+    examples=(
+        "dansync cases decide /srv/binh-dinh tran-phu:e17 same",
+        "dansync cases decide /srv/binh-dinh tran-phu:e17 different --one tran-phu:n3 --other an-lao:p17",
+    ),
+)
+@folder_argument
+@_case_argument
+@click.argument("verdict", type=click.Choice(["same", "different"]))
+@click.option("--one", default="", metavar="NODE:PERSON", help=N_("One of the two records."))
+@click.option("--other", default="", metavar="NODE:PERSON", help=N_("The other one."))
+@author_option
+@command_options
+def decide(folder: Path, case: str, verdict: str, *, one: str, other: str, author: str, json_mode: bool) -> None:
+    output = Output(json_mode=json_mode)
+    with opened(folder, call="cases decide", user=author) as (_config, store):
+        desk = _desk(store)
+        pair = _pair(_file(desk, case), one, other)
+        today = local_day(store.clock.wall_ms()).isoformat()
+        row = EventRow(
+            *(store.node_id, "", "ruling", today, "", pair[0], "", "", "", pair[1], verdict),
+            columns=("",) * len(PERSON_COLUMNS),
+        )
+        recorded = record_event(store, row, author=author, origin=desk.own_register())
+        desk.catch_up()
+        after = desk.case_file(case)
+    state = "" if after is None else after.case.state.value
+    output.line(_("Ruling {id} is recorded: {a} and {b}.").format(id=id_text(recorded.id), a=pair[0], b=pair[1]))
+    if after is not None:
+        output.line(_("The case: {state}.").format(state=_(STATES[after.case.state])))
+    output.document({"ruling": id_text(recorded.id), "one": pair[0], "other": pair[1], "state": state})
+
+
+def _desk(store: Store) -> CaseDesk:
+    desk = CaseDesk(store)
+    desk.catch_up()
+    return desk
+
+
+def _file(desk: CaseDesk, case: str) -> CaseFile:
+    found = desk.case_file(case)
+    if found is None:
+        raise UsageError(
+            f"There is no case with the event {case} here.",
+            hint="Give one as it stands in: dansync cases list FOLDER (such as tran-phu:e17)",
+        )
+    return found
+
+
+def _pair(found: CaseFile, one: str, other: str) -> tuple[str, str]:
+    """The two records that are ruled on."""
+    open_pairs = [(c.link.a, c.link.b) for c in found.comparisons if c.link.verdict == "review"]
+    if not one and not other and len(open_pairs) == 1:
+        return open_pairs[0]
+    if one in found.records and other in found.records and one != other:
+        return one, other
+    raise UsageError(
+        f"Name the two records of the case {found.case.case} that the ruling is about.",
+        hint="Give --one and --other, as they stand in: dansync cases show FOLDER CASE",
+    )
+
+
+def _show_side_by_side(output: Output, found: CaseFile, one: str, other: str) -> None:
+    sides = [found.records.get(PersonRef(ref), {}) for ref in (one, other)]
+    rows = [(column, sides[0].get(column, ""), sides[1].get(column, "")) for column in PERSON_COLUMNS]
+    output.table((_("Field"), one, other), [row for row in rows if row[1] or row[2]])
+
+
+def _task_document(task: Task) -> dict[str, Any]:
+    return _decision_document(task.decision) | {"effect": task.effect}
+
+
+def _decision_document(decision: Decision) -> dict[str, Any]:
+    return {
+        "case": decision.case,
+        "state": decision.state.value,
+        "outcome": decision.outcome.value,
+        "authority": decision.authority,
+        "score": decision.score,
+        "claims": list(decision.claims),
+        "asks": [
+            {"unit": ask.unit, "action": ask.action.value, "ref": ask.ref, "successor": ask.successor}
+            for ask in decision.asks
+        ],
+    }
+
+
+def _case_document(found: CaseFile) -> dict[str, Any]:
+    return {
+        "case": found.case.case,
+        "state": found.case.state.value,
+        "outcome": found.case.outcome.value,
+        "authority": found.case.settled_at,
+        "refs": list(found.case.refs),
+        "records": {str(ref): values for ref, values in found.records.items()},
+        "comparisons": [
+            {
+                "a": comparison.link.a,
+                "b": comparison.link.b,
+                "bits": comparison.link.bits,
+                "verdict": comparison.link.verdict,
+                "hard": list(comparison.link.hard),
+                "fields": [
+                    {
+                        "field": item.field.value,
+                        "level": item.level,
+                        "bits": item.bits,
+                        "words": f"{_(FIELDS[item.field])}: {_(LEVELS[item.level])}",
+                    }
+                    for item in ([] if comparison.scored is None else comparison.scored.evidence)
+                ],
+            }
+            for comparison in found.comparisons
+        ],
+    }
