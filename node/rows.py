@@ -17,6 +17,7 @@ import apsw
 
 from node import limits, quarantine
 from node.chain import Head
+from node.epochs import rows_moved
 from node.errors import LetterRefused, UsageError
 from node.identity.keys import NodeKey, verifies
 from node.identity.statements import rows_statement
@@ -285,6 +286,7 @@ class RowDesk:
             self._do_again(connection, answer.head, keys, now)
         connection.executemany(_WANT_NO_MORE, ((origin, table, row_id) for table, row_id in keys))
         connection.execute("DELETE FROM scrubbed WHERE origin = ?", (origin,))  # the rows are not those of then
+        rows_moved(connection, origin)
         sets = quarantine.row_sets(quarantine.held_commits(connection, origin))
         quarantine.retry(connection, now, sets=sets)
         store.rows_changed += 1
