@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import apsw
+
 from node import branch, changelog
 from node.branch import Fork, SideBatch
 from node.capture import Capture, captured_work
@@ -103,11 +105,23 @@ class Healer:
             if head.seq <= holding.from_seq or store.hash_at(origin, holding.from_seq) != holding.from_hash:
                 continue
             with store.database.transaction() as connection:
-                if branch.first_signer(connection, origin, holding.from_seq) == holding.node_id:
+                if self._is_the_holders(connection, holding):
                     continue
                 last = Head(origin, holding.from_seq, holding.from_hash)
                 self._change_over_and_send(Fork(last, last, head), now)
             store.changed_over.append(origin)
+
+    def _is_the_holders(self, connection: apsw.Connection, holding: Holding) -> bool:
+        """Whether what stands behind a holding in our log is its holder's: signed by it, and not with a key that was
+        revoked before it was let in again with another one.
+        """
+        found = branch.first_signature(connection, holding.subject, holding.from_seq)
+        if found is None or found[1] != holding.node_id:
+            return False
+        head, signer, signature = found
+        keys = self._reference.public_keys(signer)
+        statement = batch_statement(head.origin, head.seq, head.hash)
+        return not keys or any(verifies(key, statement, signature) for key in keys)
 
     def _comes_from_below(self, holding: Holding) -> bool:
         return bool(holding.node_id) and self._reference.next_hop(self._store.node_id, holding.node_id) is not None
