@@ -102,12 +102,10 @@ class Healer:
             if origin in store.own_origins() and not self._comes_from_below(holding):
                 continue
             head = store.head(origin)
-            if head.seq <= holding.from_seq or store.hash_at(origin, holding.from_seq) != holding.from_hash:
-                continue
             with store.database.transaction() as connection:
-                if self._is_the_holders(connection, holding):
+                last = self._last_that_stays(connection, holding, head)
+                if last is None:
                     continue
-                last = Head(origin, holding.from_seq, holding.from_hash)
                 self._change_over_and_send(Fork(last, last, head), now)
             store.changed_over.append(origin)
 
@@ -122,6 +120,24 @@ class Healer:
         keys = self._reference.public_keys(signer)
         statement = batch_statement(head.origin, head.seq, head.hash)
         return not keys or any(verifies(key, statement, signature) for key in keys)
+
+    def _last_that_stays(self, connection: apsw.Connection, holding: Holding, head: Head) -> Head | None:
+        """Up to where a log may stand beside a handover; None: all of it.
+
+        A log that has another commit where the register was handed over is a history that was given up (the authority
+        was restored, took it, and heard of its own ruling again): the new holder brings the other one, from the start.
+        """
+        origin, known = holding.subject, changelog.hash_at(connection, holding.subject, holding.from_seq)
+        if head.seq < holding.from_seq or known is None:
+            return None
+        if known != holding.from_hash:
+            floor = changelog.floor_of(connection, origin)
+            return None if floor.seq or origin in self._store.own_origins() else floor
+        if head.seq == holding.from_seq:
+            return None
+        if self._is_the_holders(connection, holding):
+            return None
+        return Head(origin, holding.from_seq, holding.from_hash)
 
     def _comes_from_below(self, holding: Holding) -> bool:
         return bool(holding.node_id) and self._reference.next_hop(self._store.node_id, holding.node_id) is not None
