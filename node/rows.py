@@ -15,7 +15,7 @@ from typing import Final, cast
 
 import apsw
 
-from node import limits, quarantine
+from node import limits, quarantine, takeover
 from node.chain import Head
 from node.errors import LetterRefused, UsageError
 from node.identity.keys import NodeKey, verifies
@@ -225,7 +225,10 @@ class RowDesk:
     # --- the asker ---------------------------------------------------------------------------------------------------
 
     def read_rows(self, item: Letter, *, patient: bool) -> Reading:
-        """Rows that the holder has sent: put in place those that were asked for, once our log has come as far."""
+        """Rows that the holder has sent: put in place those that were asked for, once our log has come as far.
+
+        Where the holder belongs elsewhere since it was asked, our log never will: such rows are not waited for.
+        """
         answer = decode_answer(item.body)
         self._require_word_of_holder(answer)
         content = decode_content(answer.content)
@@ -240,11 +243,15 @@ class RowDesk:
             wanted = quarantine.wanted(connection, origin)
         rows = [row for row in content.rows if row.key in wanted]
         known = store.hash_at(origin, answer.head.seq)
-        if patient and rows and known is None and store.head(origin).seq < answer.head.seq:
+        late = bool(rows) and known is None and store.head(origin).seq < answer.head.seq
+        departed = late and origin in takeover.departed_origins(store, self._reference)
+        if patient and late and not departed:
             return "waits"
         with store.database.transaction() as connection:
             self._mail.mark(item.id, READ)
-            if rows and known == answer.head.hash:
+            if departed:
+                connection.executemany(_WANT_NO_MORE, ((origin, row.table, row.row_id) for row in rows))
+            elif rows and known == answer.head.hash:
                 self._take(connection, answer, content, rows)
             elif rows:
                 store.alarm_now(
