@@ -264,13 +264,16 @@ class Reference:
     def objection(self, subject: OriginId, child: NodeId, *, formerly: bool = False) -> Objection | None:
         """Why a child may neither bring an origin nor have it; None if it or a node below it is the last holder.
 
-        ``formerly``: or if that node was below it once. Such a copy may climb, because it may hold what exists nowhere
-        else, and nobody but the holder can have signed it; nothing goes down to it any more.
+        ``formerly``: or if that node, or one that held the origin before, was below it once. Such a copy may climb,
+        because it may hold what exists nowhere else, and nobody but a holder can have signed it; nothing goes down to
+        it any more.
         """
         holder = self.last_holder(subject)
         if holder is None:
             return Objection("not_enrolled", "this origin is not enrolled, or not yet known here")
-        below = self.was_below(child, holder) if formerly else self.next_hop(child, holder) is not None
+        below = self.next_hop(child, holder) is not None
+        if formerly and not below:
+            below = any(self.was_below(child, item.node_id) for item in self.holdings(subject) if item.node_id)
         if holder != child and not below:
             return Objection(
                 "not_holder", f"this origin is held by node {holder}, which is not {child} and not below it"
