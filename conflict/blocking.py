@@ -115,13 +115,19 @@ class BlockIndex:
         return Counter({key: len(refs) for key, refs in self._blocks.items()})
 
 
-def gather(blocks: Mapping[str, Iterable[str]], *, apart_from: Iterable[str] = ()) -> Candidates:
+def gather(
+    blocks: Mapping[str, Iterable[str]],
+    *,
+    apart_from: Iterable[str] = (),
+    block_max: int = BLOCK_RECORDS_MAX,
+    candidates_max: int = CANDIDATES_MAX,
+) -> Candidates:
     """The union of blocks within the limits. Sizes decide which are followed, ties the key itself."""
     found: set[str] = set()
     left_out = []
     sized = sorted((len(refs), key, refs) for key, refs in ((key, set(refs)) for key, refs in blocks.items()))
     for size, key, refs in sized:
-        if size > BLOCK_RECORDS_MAX or len(found | refs) > CANDIDATES_MAX:
+        if size > block_max or len(found | refs) > candidates_max:
             left_out.append(key)
         else:
             found |= refs

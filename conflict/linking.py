@@ -36,12 +36,13 @@ class Party:
 
 
 @dataclass(slots=True)
-class _Search:
-    """One call: scores are computed once a pair."""
+class Search:
+    """Scores are computed once a pair. A caller that learns of more parties while it looks may add to ``parties``."""
 
     parties: Mapping[str, Party]
     parameters: Parameters
     between: dict[tuple[str, str], Score] = field(default_factory=dict)
+    beside: dict[tuple[str, str, bool], Score] = field(default_factory=dict)
 
     def plain(self, a: str, b: str) -> Score:
         """Without companions."""
@@ -51,6 +52,14 @@ class _Search:
                 self.parties[key[0]].description, self.parties[key[1]].description, self.parameters
             )
         return self.between[key]
+
+    def accompanied(self, arrival: str, other: str, *, together: bool) -> Score:
+        """Of an arrival that came with others; ``together``: they come from the household of the candidate."""
+        key = (arrival, other, together)
+        if key not in self.beside:
+            one, two = self.parties[arrival].description, self.parties[other].description
+            self.beside[key] = score(one, two, self.parameters, companions=together)
+        return self.beside[key]
 
     def is_one(self, a: str, b: str) -> bool:
         """Whether two records are one person themselves by all that they say, and so no rivals."""
@@ -68,6 +77,10 @@ class _Search:
             return False
         return given[0].key == given[1].key and not (one.personal_id and one.personal_id == other.personal_id)
 
+    def is_near(self, result: Score) -> bool:
+        """Whether companions could still lift a score above the lower threshold, or a hard fact has to be told."""
+        return bool(result.hard) or result.bits >= self.parameters.thresholds.review - FIRST_LOOK_BITS
+
     def may_be_one(self, a: str, b: str) -> bool:
         result = self.plain(a, b)
         return not result.hard and result.bits >= self.parameters.thresholds.review
@@ -77,6 +90,16 @@ Scores = dict[tuple[str, str], Score]
 """By (arrival, candidate)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """``links`` as ``find_links`` gives them. ``taken``: pairs that would wait for a person if the place of one of the
+    two were not taken beyond doubt; they are apart as long as it is.
+    """
+
+    links: tuple[Link, ...]
+    taken: tuple[Link, ...]
+
+
 def find_links(
     parties: Mapping[str, Party], candidates: Mapping[str, Iterable[str]], parameters: Parameters
 ) -> list[Link]:
@@ -84,22 +107,44 @@ def find_links(
     as apart: pairs that would be linked but for a hard fact, alarms, and partners of one record whom a hard fact keeps
     apart (RESOLVER 34). Everybody named is in ``parties``. Sorted; a pair of two arrivals stands once.
     """
-    search = _Search(parties, parameters)
-    lowest = parameters.thresholds.review - FIRST_LOOK_BITS
-    first: Scores = {}
+    return list(judge(Search(parties, parameters), candidates).links)
+
+
+def judge(search: Search, candidates: Mapping[str, Iterable[str]]) -> Judged:
+    """The links of all arrivals, and what was left over. Arrivals that are connected have to be judged in one call: by
+    a sheet, or over records that ``strong_pairs`` names for both.
+    """
+    scores = _with_companions(search, _first_look(search, candidates))
+    likely = {pair: s for pair, s in scores.items() if s.bits >= search.parameters.thresholds.review and not s.hard}
+    margins = _margins(search, likely)
+    _settle_households(search, likely, margins)
+    return _verdicts(search, scores, margins)
+
+
+def strong_pairs(search: Search, candidates: Mapping[str, Iterable[str]]) -> frozenset[tuple[str, str]]:
+    """The pairs (arrival, candidate) of whole sheets that can be linked or are an alarm: whatever else these arrivals
+    depend on shares a record with one of them.
+    """
+    scores = _with_companions(search, _first_look(search, candidates))
+    return frozenset(pair for pair, result in scores.items() if _is_strong(result, search.parameters))
+
+
+def _is_strong(result: Score, parameters: Parameters) -> bool:
+    return result.alarm or result.bits >= parameters.thresholds.review
+
+
+def _first_look(search: Search, candidates: Mapping[str, Iterable[str]]) -> Scores:
+    """The pairs that are worth another look, by what they say alone."""
+    found: Scores = {}
     for arrival in sorted(candidates):
         for other in sorted(set(candidates[arrival]) - {arrival}):
             result = search.plain(arrival, other)
-            if result.bits >= lowest or result.hard:
-                first[arrival, other] = result
-    scores = _with_companions(search, first)
-    likely = {pair: s for pair, s in scores.items() if s.bits >= parameters.thresholds.review and not s.hard}
-    margins = _margins(search, likely)
-    _settle_households(search, likely, margins)
-    return sorted(_verdicts(search, scores, margins), key=lambda link: (link.a, link.b))
+            if search.is_near(result):
+                found[arrival, other] = result
+    return found
 
 
-def _with_companions(search: _Search, first: Scores) -> Scores:
+def _with_companions(search: Search, first: Scores) -> Scores:
     """Scores again, now knowing whether others of the same sheet come from the household of the candidate."""
     parties, review = search.parties, search.parameters.thresholds.review
     from_household: defaultdict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
@@ -117,12 +162,11 @@ def _with_companions(search: _Search, first: Scores) -> Scores:
             scores[arrival, other] = result
             continue
         together = any(a != arrival and b != other for a, b in from_household[sheet, household])
-        descriptions = parties[arrival].description, parties[other].description
-        scores[arrival, other] = score(*descriptions, search.parameters, companions=together)
+        scores[arrival, other] = search.accompanied(arrival, other, together=together)
     return scores
 
 
-def _margins(search: _Search, likely: Scores) -> dict[tuple[str, str], float]:
+def _margins(search: Search, likely: Scores) -> dict[tuple[str, str], float]:
     """How far each pair leads over the best rival of either side; pairs without a rival are left out. Rivals of the
     same sheet and household are left to ``_settle_households``.
     """
@@ -143,13 +187,13 @@ def _margins(search: _Search, likely: Scores) -> dict[tuple[str, str], float]:
     return margins
 
 
-def _group(search: _Search, pair: tuple[str, str]) -> tuple[str, str] | None:
+def _group(search: Search, pair: tuple[str, str]) -> tuple[str, str] | None:
     """The sheet and the household that a pair belongs to, if there are both."""
     sheet, household = search.parties[pair[0]].sheet, search.parties[pair[1]].household
     return (sheet, household) if sheet and household else None
 
 
-def _settle_households(search: _Search, likely: Scores, margins: dict[tuple[str, str], float]) -> None:
+def _settle_households(search: Search, likely: Scores, margins: dict[tuple[str, str], float]) -> None:
     """Where a sheet meets a household, the best way to put all members together decides among them. Too large a group
     has no margin at all.
     """
@@ -173,7 +217,7 @@ def _settle_households(search: _Search, likely: Scores, margins: dict[tuple[str,
             margins[pair] = min(lead, margins.get(pair, lead))
 
 
-def _one_of_each(search: _Search, refs: set[str]) -> dict[str, str]:
+def _one_of_each(search: Search, refs: set[str]) -> dict[str, str]:
     """Records of one person in one household, as one: each ref to the smallest that it is one with."""
     chosen = {ref: ref for ref in refs}
     for a, b in combinations(sorted(refs), 2):
@@ -182,7 +226,7 @@ def _one_of_each(search: _Search, refs: set[str]) -> dict[str, str]:
     return chosen
 
 
-def _verdicts(search: _Search, scores: Scores, margins: Mapping[tuple[str, str], float]) -> Iterator[Link]:
+def _verdicts(search: Search, scores: Scores, margins: Mapping[tuple[str, str], float]) -> Judged:
     parameters = search.parameters
     found: dict[tuple[str, str], Link] = {}
     for (arrival, other), result in scores.items():
@@ -190,7 +234,7 @@ def _verdicts(search: _Search, scores: Scores, margins: Mapping[tuple[str, str],
         made = link(a, b, result, parameters, margin=margins.get((arrival, other)))
         if made.verdict == "automatic" and _is_twin_number(search, a, b):
             made = replace(made, verdict="review")
-        if made.verdict == "apart" and not result.alarm and result.bits < parameters.thresholds.review:
+        if not _is_strong(result, parameters):
             continue
         known = found.get((made.a, made.b))
         found[made.a, made.b] = made if known is None else _of_two(known, made)
@@ -203,21 +247,27 @@ def _verdicts(search: _Search, scores: Scores, margins: Mapping[tuple[str, str],
         if made.verdict == "automatic":
             certain[a].add(b)
             certain[b].add(a)
+    links: list[Link] = []
+    taken: list[Link] = []
     for (a, b), made in found.items():
-        taken = made.verdict == "review" and (_excluded(search, b, certain[a]) or _excluded(search, a, certain[b]))
-        if not taken:
-            yield made
-    yield from _kept_apart(search, partners, found)
+        over = made.verdict == "review" and (_excluded(search, b, certain[a]) or _excluded(search, a, certain[b]))
+        (taken if over else links).append(made)
+    links.extend(_kept_apart(search, partners, found))
+    return Judged(_sorted(links), _sorted(replace(made, verdict="apart") for made in taken))
 
 
-def _is_twin_number(search: _Search, a: str, b: str) -> bool:
+def _sorted(links: Iterable[Link]) -> tuple[Link, ...]:
+    return tuple(sorted(links, key=lambda link: (link.a, link.b)))
+
+
+def _is_twin_number(search: Search, a: str, b: str) -> bool:
     """Vi and Vy with two numbers, each sound: registered one after the other, they differ by a slip."""
     one, other = (search.parties[ref].description for ref in (a, b))
     return search.may_be_twins(a, b) and is_sound(one) and is_sound(other)
 
 
 def _kept_apart(
-    search: _Search, partners: Mapping[str, set[str]], found: Mapping[tuple[str, str], Link]
+    search: Search, partners: Mapping[str, set[str]], found: Mapping[tuple[str, str], Link]
 ) -> Iterator[Link]:
     """Two partners of one record who cannot be one person."""
     pairs = {pair for several in partners.values() for pair in combinations(sorted(several), 2)}
@@ -233,6 +283,6 @@ def _of_two(one: Link, other: Link) -> Link:
     return min((one, other), key=lambda made: (order.index(made.verdict), made.bits, made.hard))
 
 
-def _excluded(search: _Search, other: str, partners: Iterable[str]) -> bool:
+def _excluded(search: Search, other: str, partners: Iterable[str]) -> bool:
     """Whether somebody else has this place already, beyond doubt: the pair that was left over needs no person."""
     return any(partner != other and not search.may_be_one(partner, other) for partner in partners)

@@ -46,6 +46,9 @@ _SET_REDONE = "UPDATE side_commit SET redone_seq = ? WHERE origin = ? AND hash =
 _SET_REDONE_COUNT = "UPDATE healing SET redone = ? WHERE id = ?"
 
 
+_SELECT_CONFIRMED = "SELECT max(seq) FROM acknowledged WHERE origin = ?"
+
+
 class Healer:
     """Heals the origins of one store. ``key`` signs what only this node had."""
 
@@ -88,6 +91,20 @@ class Healer:
         for origin, after in former_suffix(self._store, self._reference):
             with self._store.database.transaction() as connection:
                 self._send_side(after, changelog.head_of(connection, origin))
+
+    def give_what_nobody_confirmed(self, origin: OriginId) -> None:
+        """A relayed origin goes another way now, and the parent takes nothing more of it from here.
+
+        Commits that it never confirmed go to the holder, who does again what it has lost.
+        """
+        with self._store.database.transaction() as connection:
+            head = changelog.head_of(connection, origin)
+            confirmed = connection.execute(_SELECT_CONFIRMED, (origin,)).fetchone()
+            floor = changelog.floor_of(connection, origin)
+            seq = Seq(max(confirmed[0] or 0 if confirmed else 0, floor.seq))
+            value = changelog.hash_at(connection, origin, seq)
+            if seq < head.seq and value is not None:
+                self._send_side(Head(origin, seq, value), head)
 
     def _cut_disowned(self) -> None:
         """Take commits out of logs that a former holder made behind the handover: they go to the new holder, whose own

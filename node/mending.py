@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from node.chain import Head
+from node.epochs import rows_moved
 from node.errors import UsageError
 from node.ids import Hash, OriginId
 from node.protocol.messages import StateStatement
@@ -49,6 +50,7 @@ def mend(store: Store, head: Head, wanted: Hash | None) -> int:
             count = put_right(connection, found)
         if count:
             store.rows_changed += 1
+            rows_moved(connection, head.origin)
             store.alarm_now(
                 "rot_repaired",
                 head.origin,

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from node import changelog
 from node.chain import Commit
+from node.epochs import rows_moved
 from node.ids import OriginId, RowId, Seq
 from node.replay import WHOLE_ORIGIN, RowKey, Value, current_row, triggers_off, try_to_apply
 from node.schema import COLUMN_NAMES, quarantine, quarantine_end, row_wanted, sql
@@ -355,6 +356,7 @@ def _end(
     at_seq: int = 0,
 ) -> None:
     connection.execute(_FORGET_SCRUB, (held.origin,))
+    rows_moved(connection, held.origin)
     connection.executemany(_DELETE, ((held.origin, held.seq, table, row_id) for table, row_id in over))
     values = (held.origin, held.seq, held.reason, held.detail, held.quarantined_at)
     connection.execute(_INSERT_END, (*values, now_ms, how, by, len(over), len(held.keys) - len(over), at_seq))

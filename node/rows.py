@@ -15,8 +15,9 @@ from typing import Final, cast
 
 import apsw
 
-from node import limits, quarantine, takeover
+from node import limits, quarantine
 from node.chain import Head
+from node.epochs import rows_moved
 from node.errors import LetterRefused, UsageError
 from node.identity.keys import NodeKey, verifies
 from node.identity.statements import rows_statement
@@ -40,6 +41,7 @@ from node.rows_wire import (
 )
 from node.schema import COLUMN_COUNTS, COLUMN_NAMES
 from node.store import Store
+from node.takeover import departed_origins
 
 LETTER_WANTED: Final = "rows_wanted"
 LETTER_ROWS: Final = "rows"
@@ -225,10 +227,7 @@ class RowDesk:
     # --- the asker ---------------------------------------------------------------------------------------------------
 
     def read_rows(self, item: Letter, *, patient: bool) -> Reading:
-        """Rows that the holder has sent: put in place those that were asked for, once our log has come as far.
-
-        Where the holder belongs elsewhere since it was asked, our log never will: such rows are not waited for.
-        """
+        """Rows that the holder has sent: put in place those that were asked for, once our log has come as far."""
         answer = decode_answer(item.body)
         self._require_word_of_holder(answer)
         content = decode_content(answer.content)
@@ -243,15 +242,12 @@ class RowDesk:
             wanted = quarantine.wanted(connection, origin)
         rows = [row for row in content.rows if row.key in wanted]
         known = store.hash_at(origin, answer.head.seq)
-        late = bool(rows) and known is None and store.head(origin).seq < answer.head.seq
-        departed = late and origin in takeover.departed_origins(store, self._reference)
-        if patient and late and not departed:
+        behind = known is None and store.head(origin).seq < answer.head.seq
+        if patient and rows and behind and origin not in departed_origins(store, self._reference):
             return "waits"
         with store.database.transaction() as connection:
             self._mail.mark(item.id, READ)
-            if departed:
-                connection.executemany(_WANT_NO_MORE, ((origin, row.table, row.row_id) for row in rows))
-            elif rows and known == answer.head.hash:
+            if rows and known == answer.head.hash:
                 self._take(connection, answer, content, rows)
             elif rows:
                 store.alarm_now(
@@ -290,6 +286,7 @@ class RowDesk:
             self._do_again(connection, answer.head, keys, now)
         connection.executemany(_WANT_NO_MORE, ((origin, table, row_id) for table, row_id in keys))
         connection.execute("DELETE FROM scrubbed WHERE origin = ?", (origin,))  # the rows are not those of then
+        rows_moved(connection, origin)
         sets = quarantine.row_sets(quarantine.held_commits(connection, origin))
         quarantine.retry(connection, now, sets=sets)
         store.rows_changed += 1

@@ -464,6 +464,64 @@ finding_seen = _local(
     sa.Column("seen_by", sa.Text, nullable=False),
 )
 
+row_epoch = _local(
+    "row_epoch",  # grows when rows change otherwise than by the commits that follow in the log (node.epochs)
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+)
+
+# --- the case desk of a hub (hub.desk): derived from the rows, can be dropped and made anew ---------------------------
+desk_mark = _local(
+    "desk_mark",  # how far the desk has read an origin
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+)
+
+desk_unread = _local(
+    "desk_unread",  # persons of whom something has changed that the desk has not looked at
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("person_id", sa.LargeBinary, primary_key=True, nullable=False),
+)
+
+desk_party = _local(
+    "desk_party",  # a record that can be found by its keys
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("origin", sa.LargeBinary, nullable=False),
+    sa.Column("person_id", sa.LargeBinary, nullable=False),
+    sa.Column("arrival", sa.Integer, nullable=False),  # 1: an arrival made it
+    sa.Column("sheet", sa.Integer, nullable=False),  # the key of those who were written down together; 0: nobody
+    sa.Column("keys", sa.LargeBinary, nullable=False),  # 8 bytes each, as in block_key; x'' of one who is void or gone
+    _integer("left_out"),  # keys that were not followed when its candidates were looked for: too many share them
+    sa.UniqueConstraint("origin", "person_id"),
+    sa.Index("desk_party_by_sheet", "sheet", sqlite_where=sa.text("sheet <> 0")),
+    with_rowid=True,
+)
+
+block_key = _local(
+    "block_key",  # where to look for somebody (conflict.blocking); a key is the hash of its text
+    sa.Column("key", sa.Integer, primary_key=True, nullable=False),
+    sa.Column("arrival", sa.Integer, primary_key=True, nullable=False),
+    sa.Column("party", sa.Integer, primary_key=True, nullable=False),
+)
+
+desk_waiting = _local(
+    "desk_waiting",  # parties whose links have to be looked at again
+    sa.Column("party", sa.Integer, primary_key=True),
+    with_rowid=True,
+)
+
+candidate_link = _local(
+    "candidate_link",  # what the comparison says of two parties; the one with the smaller ref is a
+    sa.Column("a", sa.Integer, primary_key=True, nullable=False),
+    sa.Column("b", sa.Integer, primary_key=True, nullable=False),
+    sa.Column("bits", sa.REAL, nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),  # automatic, review, apart; taken: apart as long as links stand so
+    sa.Column("hard", sa.Text, nullable=False),  # facts that forbid merging, with blanks between
+    sa.Index("candidate_link_by_b", "b"),
+)
+
 alarm = _local(
     "alarm",
     sa.Column("id", sa.Integer, primary_key=True),

@@ -9,6 +9,7 @@ from typing import Final
 import apsw
 
 from node import changelog, limits
+from node.epochs import rows_moved
 from node.findings import OriginScrub, RottenRow, where
 from node.ids import OriginId
 from node.replay import inspect, triggers_off
@@ -38,6 +39,7 @@ def mend(store: Store, item: OriginScrub) -> Mended:
         rows = [row for row in item.rotten if on_chain and (row.table, row.row_id) not in touched]
         if rows:
             _put_back(connection, item.origin, rows)
+            rows_moved(connection, item.origin)
             connection.execute("DELETE FROM scrubbed WHERE origin = ?", (item.origin,))
             store.alarm_now(
                 "rot_mended",

@@ -484,6 +484,8 @@ class ChildEndpoint:
         return self._marked
 
     def _halt(self, action: Halt) -> None:
+        if action.code == "not_holder" and action.origin not in self._store.own_origins():
+            self._healer.give_what_nobody_confirmed(action.origin)
         if action.code == "log_missing" and self._reference.is_retired(action.origin):
             action = Halt(
                 action.origin, "retired", "the register was retired: what was recorded here after that is kept"

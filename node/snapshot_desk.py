@@ -13,6 +13,7 @@ import apsw
 
 from node import changelog, quarantine, snapshots
 from node.chain import Head
+from node.epochs import rows_moved
 from node.errors import DansyncError, FrameRefused
 from node.healing import Healer
 from node.ids import NodeId, OriginId, Seq
@@ -146,6 +147,7 @@ class SnapshotDesk:
             if down:
                 self._give_up_what_is_only_here(connection, offer, local, now)
             self._put_in_place(connection, offer, now)
+            rows_moved(connection, head.origin)
             snapshots.complete(connection, offer)
             connection.execute(_ASK_NO_MORE, (_ASKED + head.origin.hex(),))
             values = {

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from conflict.links import Link
+from hub.desk.view import view_of
 from hub.views.replicas import replicas
-from hub.views.results import View
 from node.ids import id_text
 from node.interchange.writing import BALANCE, CASES, REPLICAS, RESIDENTS, write_csv
 from node.store import Store
@@ -25,13 +24,11 @@ class ResultCounts:
     replicas: int
 
 
-def write_result(
-    out: Path, roots: Sequence[Store], holders: Iterable[Store], as_of: date, links: Sequence[Link] | None = None
-) -> ResultCounts:
-    """Write residents, cases and balance as ``roots`` see them, and the replicas of all ``holders``. With ``links``
-    both halves of moves are settled; without, each side is seen as it sees itself. Raises ``OSError``.
+def write_result(out: Path, roots: Sequence[Store], holders: Iterable[Store], as_of: date) -> ResultCounts:
+    """Write residents, cases and balance as ``roots`` see them, and the replicas of all ``holders``. Links are brought
+    up to date first, so the roots have to be open for writing. Raises ``OSError``.
     """
-    view = View(roots, as_of, links=links)
+    view = view_of(roots, as_of)
     with view.snapshot():
         residents = write_csv(
             out / "residents.csv",

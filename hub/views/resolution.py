@@ -39,12 +39,14 @@ def resolution(
     policy: Policy,
     places: PlaceBook,
     as_of: date,
+    *,
+    searched: bool = True,
 ) -> Resolution:
     """Settle what ``links`` and ``rulings`` touch among all ``records``, which are read once."""
     named = {ref for link in links if link.verdict != "apart" for ref in (link.a, link.b)}
     named |= {ref for ruling in rulings for ref in ruling.pair}
     touched = {record.ref: record for record in records if _is_named(record, named)}
-    outcome = resolve(touched.values(), links, rulings, policy, places, as_of)
+    outcome = resolve(touched.values(), links, rulings, policy, places, as_of, searched=searched)
     return Resolution(touched, outcome, {ref: person for person in outcome.persons for ref in person.refs})
 
 

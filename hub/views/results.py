@@ -28,10 +28,12 @@ from conflict.rulings import Ruling
 from conflict.settlement import Outcome, resolve
 from conflict.standing import Standing, stay_verify_day
 from conflict.standing import standing as standing_of
-from hub.views.records import place_of, read_rulings, records
+from hub.views.records import read_rulings, records
 from hub.views.resolution import Resolution, add_to_balance, resolution
+from hub.views.tree import places_seen
 from node.errors import UsageError
 from node.ids import OriginId, id_text
+from node.reference import Reference
 from node.store import Profile, Store
 
 
@@ -63,6 +65,7 @@ class View:
 
     ``links`` are the resolver's, of the whole register; with them, and with the rulings that the stores hold, both
     halves of a move are one case and its records one person. Without them each side is seen as it sees itself.
+    ``searched``: the stores are of the top, so that an arrival without a link came from nowhere in the tree.
     """
 
     def __init__(
@@ -71,8 +74,11 @@ class View:
         as_of: date,
         policy: Policy = DEFAULT_POLICY,
         links: Sequence[Link] | None = None,
+        *,
+        searched: bool = True,
     ) -> None:
         self._stores = tuple(stores)
+        self._searched = searched
         self._as_of = as_of
         self._policy = policy
         self._links = None if links is None else tuple(links)
@@ -107,7 +113,8 @@ class View:
         if self._links is None or not any(claim.kind == MOVE_IN for claim in record.claims):
             return case_rules.cases(record, self._as_of, self._policy, places)
         # Nobody like this arrival was found anywhere: the search for its origin has an end (RESOLVER 6).
-        return resolve((record,), (), (), self._policy, places, self._as_of).cases
+        found = resolve((record,), (), (), self._policy, places, self._as_of, searched=self._searched)
+        return found.cases
 
     def decisions(self) -> tuple[Decision, ...]:
         """What the settled cases ask of the offices concerned; none without links."""
@@ -122,7 +129,7 @@ class View:
             for record in found:
                 if record.ref not in settled.touched:
                     balance.add(record, self._standing(record))
-            setting = Setting(self._as_of, self._as_of, self._policy, places)
+            setting = Setting(self._as_of, self._as_of, self._policy, places, self._searched)
             add_to_balance(balance, settled, self._links or (), self._rulings, setting)
             yield from balance.rows(places)
 
@@ -153,7 +160,11 @@ class View:
         with self.snapshot():
             profiles = [store.profiles() for store in self._stores]
             _require_apart(profiles)
-            places = PlaceBook(place_of(profile) for known in profiles for profile in known.values())
+            places = PlaceBook(
+                place
+                for store, known in zip(self._stores, profiles, strict=True)
+                for place in places_seen(known.values(), Reference(store))
+            )
             yield self._records(profiles, places), places
 
     def _records(self, profiles: Sequence[dict[OriginId, Profile]], places: PlaceBook) -> Iterator[Record]:
@@ -174,7 +185,9 @@ class View:
                 for ruling in read_rulings(store.connection, known)
             )
             found = self._records(profiles, places)
-            settled = resolution(found, self._links, rulings, self._policy, places, self._as_of)
+            settled = resolution(
+                found, self._links, rulings, self._policy, places, self._as_of, searched=self._searched
+            )
             self._resolved = settled, rulings
         return self._resolved[0]
 

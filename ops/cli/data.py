@@ -188,7 +188,7 @@ def _show_import(output: Output, config: NodeConfig, report: ImportReport, rejec
 @command_options
 def export(folder: Path, out: Path, *, as_of: date | None, json_mode: bool) -> None:
     output = Output(json_mode=json_mode)
-    with opened(folder, "read", call="export") as (_config, store):
+    with opened(folder, call="export") as (_config, store):  # for writing: links are brought up to date
         day = as_of or local_day(store.clock.wall_ms())
         try:
             counts = write_result(out, [store], [store], day)

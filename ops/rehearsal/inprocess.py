@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, cast
 
+from hub.desk.desk import CaseDesk
 from hub.session import Hub, ParentEndpoint, Peer
 from node.clock import ManualClock
 from node.errors import StoreDamaged
@@ -20,6 +21,7 @@ from ops.release import RELEASE
 Progress = Callable[[str, int, int], None]
 
 RESTART_CHANCE: Final = 0.01  # of a step: a node is closed and opened again
+DESK_CHANCE: Final = 0.3  # of a step: the case desk of a root does something
 FRAMES_MAX: Final = 40  # frames that a link carries before the next step
 SESSIONS_PER_NODE: Final = 4  # faulty steps beside the recording, for each node
 IDLE_ROUNDS_MAX: Final = 3
@@ -57,6 +59,7 @@ class InProcessTree:
         self._plan = plan
         self._work = work
         self._links_rng = random.Random(f"links {seed}")
+        self._desks_rng = random.Random(f"desks {seed}")  # apart, so that links do the same whatever desks do
         self._clock = ManualClock(plan.start_ms)
         self.stores: dict[str, Store] = {}
         self._hubs: dict[str, Hub] = {}
@@ -105,6 +108,12 @@ class InProcessTree:
                 self._disturb(rng, rng.choice(children))
             else:
                 extra = 0
+            self._look_into_cases()
+
+    def _look_into_cases(self) -> None:
+        """Now and then a root looks at what has come so far: nothing of it may show in the end."""
+        if self._desks_rng.random() < DESK_CHANCE:
+            CaseDesk(self.stores[self._desks_rng.choice(self._plan.topology.roots)]).step()
 
     def _disturb(self, rng: random.Random, child: str) -> None:
         link = self._links.get(child)

@@ -14,6 +14,7 @@ from node.errors import BundleError
 from node.schema import CAPTURED_NAMES
 from ops.rehearsal.plan import RehearsalOptions
 from ops.rehearsal.rehearse import RehearsalResult, rehearse
+from ops.synth import SynthConfig, generate
 from tests.integration.small_bundle import COMMUNES, write_small_bundle
 
 RESULT_FILES = ("residents.csv", "cases.csv", "balance.csv", "replicas.csv", "rejected.csv")
@@ -33,6 +34,21 @@ def test_twenty_link_seeds_end_in_equal_results(tmp_path: Path) -> None:
     expected = contents(tmp_path / "first")
     for seed in range(1, 20):
         run(bundle, tmp_path / "other", seed=seed)
+        assert contents(tmp_path / "other") == expected, f"replay with link seed {seed}"
+
+
+def test_moves_are_settled_alike_whichever_way_their_halves_come(tmp_path: Path) -> None:
+    config = SynthConfig(persons=260, moves=60, districts=2, communes=2, provinces=1)
+    generate(config, tmp_path / "bundle")
+    run(tmp_path / "bundle", tmp_path / "first", seed=0)
+    expected = contents(tmp_path / "first")
+    cases = list(csv.DictReader((tmp_path / "first" / "cases.csv").read_text(encoding="utf-8").splitlines()))
+    both = [case for case in cases if case["outcome"] == "moved" and case["score"] and "|" in case["refs"]]
+    assert len(both) >= 20
+    residents = (tmp_path / "first" / "residents.csv").read_text(encoding="utf-8").splitlines()
+    assert sum("|" in row["refs"] for row in csv.DictReader(residents)) >= len(both) // 2
+    for seed in range(1, 20):
+        run(tmp_path / "bundle", tmp_path / "other", seed=seed)
         assert contents(tmp_path / "other") == expected, f"replay with link seed {seed}"
 
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import apsw
 import pytest
 
 from hub import session
-from node import changelog, database, quarantine
+from node import changelog, database, quarantine, verification
 from node.applier import Applied, Work
 from node.chain import Commit, Head
 from node.errors import StoreError
 from node.healing import Healer
+from node.pruning import Pruner
 from node.redoing import Redoing
 from node.reference import Reference
 from node.rows import RowDesk
+from node.snapshot_desk import SnapshotDesk
 from node.store import Store
 from tests.simulation.model import Violation
 from tests.simulation.world import Rates, World
@@ -43,8 +44,6 @@ BUSY = Rates(
     restore=0,
 )
 """Rows rot and are asked for while much is recorded: answers come late, and at older commits than the log has."""
-BUSY_AT_HOME = replace(BUSY, move=0, anew=0, prune=0)
-"""The same where nothing else puts rows right: a copy that was taken anew has none that rotted."""
 RESTORED = Rates(
     record=8,
     connect=4,
@@ -214,7 +213,13 @@ def reports_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Redoing, "findings", property(lambda _: [], lambda *_: None), raising=False)
 
 
+def _mends_nothing_by_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that only rows from their holder put right what rots: what is wrong with them would not stay otherwise."""
+    monkeypatch.setattr(verification, "mend", lambda *_: 0)
+
+
 def takes_rows_and_forgets_what_came_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    _mends_nothing_by_the_log(monkeypatch)
     monkeypatch.setattr(RowDesk, "_do_again", lambda *_: None)
 
 
@@ -223,7 +228,16 @@ def ends_quarantine_without_applying(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def never_answers_for_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    _mends_nothing_by_the_log(monkeypatch)
     monkeypatch.setattr(RowDesk, "_answers", lambda *_: iter(()))
+
+
+def prunes_what_nobody_has_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pruner, "_confirmed", lambda _self, _connection, state: state.head.seq)
+
+
+def takes_snapshots_and_forgets_what_is_only_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SnapshotDesk, "_give_up_what_is_only_here", lambda *_: None)
 
 
 VARIANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
@@ -238,12 +252,14 @@ VARIANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "takes rows and forgets what came since": takes_rows_and_forgets_what_came_since,
     "ends quarantine without applying": ends_quarantine_without_applying,
     "never answers for rows": never_answers_for_rows,
+    "prunes what nobody has confirmed": prunes_what_nobody_has_confirmed,
+    "takes snapshots and forgets what is only here": takes_snapshots_and_forgets_what_is_only_here,
 }
 RATES: dict[str, Rates] = {
     "reports no lost values": RESTORED,
-    "takes rows and forgets what came since": BUSY_AT_HOME,
-    "ends quarantine without applying": BUSY_AT_HOME,
-    "never answers for rows": BUSY_AT_HOME,
+    "takes rows and forgets what came since": BUSY,
+    "ends quarantine without applying": BUSY,
+    "never answers for rows": BUSY,
 }
 BUDGET = 60  # seeds; the worst variant needed 1 to 20 when this was written
 

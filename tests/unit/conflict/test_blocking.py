@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from conflict import blocking
 from conflict.blocking import BlockIndex, block_keys, gather
 from conflict.description import describe
 from tests.unit.conflict.people import LAN, lan
@@ -47,19 +46,17 @@ def test_a_name_without_words_has_no_key_of_a_name() -> None:
     assert block_keys(describe({"full_name": "Bé Trai", "birth_date": "2024-03-02"})) == {"d:2024-03-02"}
 
 
-def test_a_block_over_the_limit_is_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocking, "BLOCK_RECORDS_MAX", 2)
-    found = gather({"g:lan:1984": ["a", "b", "c"], "n:1": ["a"]})
+def test_a_block_over_the_limit_is_left_out_and_said() -> None:
+    found = gather({"g:lan:1984": ["a", "b", "c"], "n:1": ["a"]}, block_max=2)
     assert set(found.refs) == {"a"}
     assert found.left_out == ("g:lan:1984",)
 
 
-def test_small_blocks_come_first_where_not_all_have_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocking, "CANDIDATES_MAX", 3)
-    found = gather({"a": ["1", "2", "3"], "b": ["4"], "c": ["1", "4"]})
+def test_small_blocks_come_first_where_not_all_have_room() -> None:
+    found = gather({"a": ["1", "2", "3"], "b": ["4"], "c": ["1", "4"]}, candidates_max=3)
     assert set(found.refs) == {"1", "4"}
     assert found.left_out == ("a",)
-    assert gather({"c": ["4", "1"], "b": ["4"], "a": ["3", "2", "1"]}) == found
+    assert gather({"c": ["4", "1"], "b": ["4"], "a": ["3", "2", "1"]}, candidates_max=3) == found
 
 
 def test_nobody_is_a_candidate_of_themselves() -> None:

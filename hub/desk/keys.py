@@ -1,0 +1,135 @@
+"""The blocking keys of all records in an indexed table, so that candidates are found and never searched for.
+
+A key stands as the first 8 bytes of its BLAKE2b: keys are compared for equality only, and one collision in 10^12 adds a
+candidate whom the comparison drops. A person whose keys are other ones than before, and every arrival that shares a key
+with one, waits for its links to be looked at again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, cast
+
+import apsw
+
+from conflict.blocking import BLOCK_RECORDS_MAX, block_keys, gather
+from hub.desk.descriptions import Described, Descriptions
+from node.ids import OriginId, RowId
+
+_SELECT_UNREAD = "SELECT origin, person_id FROM desk_unread ORDER BY origin, person_id LIMIT ?"
+_READ = "DELETE FROM desk_unread WHERE origin = ? AND person_id = ?"
+_SELECT_PARTY = "SELECT number, arrival, sheet, keys FROM desk_party WHERE origin = ? AND person_id = ?"
+_ADD_PARTY = "INSERT INTO desk_party (origin, person_id, arrival, sheet, keys) VALUES (?,?,0,0,x'') RETURNING number"
+_SET_PARTY = "UPDATE desk_party SET arrival = ?, sheet = ?, keys = ? WHERE number = ?"
+_ADD_KEY = "INSERT INTO block_key (key, arrival, party) VALUES (?,?,?)"
+_DROP_KEY = "DELETE FROM block_key WHERE key = ? AND arrival = ? AND party = ?"
+_SHARING = "SELECT party FROM block_key WHERE key = ? LIMIT ?"
+_SIZE = "SELECT count(*) FROM (SELECT 1 FROM block_key WHERE key = ? LIMIT ?)"
+_ARRIVALS_SHARING = "SELECT party FROM block_key WHERE key = ? AND arrival = 1"
+_ON_SHEET = "SELECT number FROM desk_party WHERE sheet = ? AND sheet <> 0 AND arrival = 1"
+_WAIT = "INSERT INTO desk_waiting (party) VALUES (?) ON CONFLICT DO NOTHING"
+_PERSON: Final = b"dansync-key"
+_UNSIGNED: Final = (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    arrival: int = 0
+    sheet: int = 0
+    keys: frozenset[int] = frozenset()
+
+
+def key_number(text: str) -> int:
+    """A key as the table has it: a signed number of 8 bytes."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8, person=_PERSON).digest(), "big", signed=True)
+
+
+def pack(keys: Iterable[int]) -> bytes:
+    ordered = sorted(keys)
+    return struct.pack(f">{len(ordered)}q", *ordered)
+
+
+def unpack(data: bytes) -> frozenset[int]:
+    return frozenset(struct.unpack(f">{len(data) // 8}q", data))
+
+
+class Keys:
+    """The table of keys of one store, inside the caller's transaction."""
+
+    def __init__(self, connection: apsw.Connection, block_max: int = BLOCK_RECORDS_MAX) -> None:
+        self._connection = connection
+        self._block_max = block_max
+
+    def candidates(self, keys: Iterable[int], *, apart_from: int) -> tuple[frozenset[int], int]:
+        """Who shares a key, within the limits, and how many keys were not followed because too many share them."""
+        blocks = {f"{key & _UNSIGNED:016x}": map(str, self._sharing(key)) for key in keys}
+        found = gather(blocks, apart_from=(str(apart_from),), block_max=self._block_max)
+        return frozenset(map(int, found.refs)), len(found.left_out)
+
+    def _sharing(self, key: int) -> frozenset[int]:
+        """Who has a key; one more than the limit if there are more than the limit."""
+        rows = self._connection.execute(_SHARING, (key, self._block_max + 1))
+        return frozenset(row[0] for row in rows)
+
+    def arrivals_near(self, keys: Iterable[int]) -> frozenset[int]:
+        """The arrivals that share a key which is followed."""
+        near: frozenset[int] = frozenset()
+        for key in keys:
+            arrivals = {row[0] for row in self._connection.execute(_ARRIVALS_SHARING, (key,))}
+            if arrivals and self._is_followed(key):
+                near |= arrivals
+        return near
+
+    def on_sheet(self, sheet: int) -> frozenset[int]:
+        """The arrivals that were written down together; nobody for 0."""
+        return frozenset(row[0] for row in self._connection.execute(_ON_SHEET, (sheet,)))
+
+    # --- bringing it up to date --------------------------------------------------------------------------------------
+
+    def read_some(self, descriptions: Descriptions, count: int) -> int:
+        """Look at up to ``count`` of the persons who have changed; returns how many there were."""
+        unread = [(OriginId(row[0]), RowId(row[1])) for row in self._connection.execute(_SELECT_UNREAD, (count,))]
+        for origin, row_id in unread:
+            self._enter(origin, row_id, descriptions.read(origin, row_id))
+        self._connection.executemany(_READ, unread)
+        return len(unread)
+
+    def _enter(self, origin: OriginId, row_id: RowId, found: Described | None) -> None:
+        row = self._connection.execute(_SELECT_PARTY, (origin, row_id)).fetchone()
+        if row is None:
+            if found is None:
+                return
+            number, before = self._added(origin, row_id), _Entry()
+        else:
+            number, before = int(row[0]), _Entry(row[1], row[2], unpack(row[3]))
+        after = _entry(found)
+        concerned = self._concerned_by(before)
+        if after != before:
+            self._connection.executemany(_DROP_KEY, ((key, before.arrival, number) for key in before.keys))
+            self._connection.executemany(_ADD_KEY, ((key, after.arrival, number) for key in after.keys))
+            self._connection.execute(_SET_PARTY, (after.arrival, after.sheet, pack(after.keys), number))
+            concerned |= self._concerned_by(after)
+        self._connection.executemany(_WAIT, ((party,) for party in {number, *concerned}))
+
+    def _added(self, origin: OriginId, row_id: RowId) -> int:
+        return cast("int", self._connection.execute(_ADD_PARTY, (origin, row_id)).fetchall()[0][0])
+
+    def _concerned_by(self, entry: _Entry) -> frozenset[int]:
+        """The arrivals that see a record with these keys, or did before a block grew too large."""
+        return self.on_sheet(entry.sheet) | self.arrivals_near(entry.keys)
+
+    def _is_followed(self, key: int) -> bool:
+        """Also true for the record with which a block grows too large: those who shared the key see fewer then."""
+        row = self._connection.execute(_SIZE, (key, self._block_max + 2)).fetchone()
+        return row is not None and row[0] <= self._block_max + 1
+
+
+def _entry(found: Described | None) -> _Entry:
+    if found is None:
+        return _Entry()
+    sheet = key_number(f"sheet {found.party.sheet}") if found.party.sheet else 0
+    keys = frozenset(map(key_number, block_keys(found.description)))
+    return _Entry(int(found.is_arrival), sheet, keys)
