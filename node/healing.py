@@ -252,12 +252,16 @@ class Healer:
     def branch_is_sent(self, after: Head, head: Head) -> bool:
         """Whether the letters of ``send_branch`` are all with somebody else."""
         with self._store.database.snapshot() as connection:
-            parts = list(branch.side_batches(connection, after, head))
+            floor = changelog.floor_of(connection, head.origin)
+            start = max(after, floor, key=lambda point: point.seq)
+            parts = list(branch.side_batches(connection, start, head))
             letters = [compose(head.origin, LETTER_BRANCH, self._written(part)) for part in parts]
             return all(self._mail.is_sent(item.id) for item in letters)
 
     def _send_side(self, after: Head, head: Head) -> None:
-        for part in branch.side_batches(self._store.connection, after, head):
+        """What was pruned cannot be sent; the root had it once, and whoever is above us may have it still."""
+        floor = changelog.floor_of(self._store.connection, head.origin)
+        for part in branch.side_batches(self._store.connection, max(after, floor, key=lambda point: point.seq), head):
             self._mail.post(compose(head.origin, LETTER_BRANCH, self._written(part)))
 
     def _written(self, part: SideBatch) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from node.chain import Head
 from node.changelog import floor_of
 from node.clock import ManualClock
 from node.errors import StoreBusy, UsageError
@@ -16,7 +17,7 @@ from node.identity.certificates import make_request
 from node.identity.folder import Identity
 from node.identity.keys import NodeKey
 from node.identity.statements import join_statement
-from node.ids import NodeId
+from node.ids import GENESIS_HASH, NodeId, Seq
 from node.mail import Mail, compose
 from node.proof import prove
 from node.pruning import Budget, Pruner
@@ -252,6 +253,24 @@ def test_a_parent_whose_log_was_pruned_gives_the_state(tree: Tree) -> None:
     for origin in origins:
         assert new.store.digest(origin) == tree.root.store.digest(origin)
     new.store.close()
+
+
+def test_what_was_pruned_is_not_handed_on_and_the_rest_is(tree: Tree) -> None:
+    child, root = tree.add("c"), Parent(tree.root)
+    origin = child.store.own_origin()
+    write(child.store, 5)
+    drain(child, root)
+    pruner = Pruner(tree.root.store, root.hub.verifier, has_parent=False)
+    for plan in pruner.plans(Budget(0)):
+        for _ in pruner.carry_out(plan):
+            pass
+    write(child.store, 2)
+    drain(child, root)
+    assert floor_of(tree.root.store.connection, origin).seq == 6
+    after, head = Head(origin, Seq(0), GENESIS_HASH), tree.root.store.head(origin)
+    root.hub.healer.send_branch(after, head)
+    assert Mail(tree.root.store, Reference(tree.root.store)).unread() == 1
+    assert not root.hub.healer.branch_is_sent(after, head)
 
 
 # --- keys in wrong hands ---------------------------------------------------------------------------------------------
