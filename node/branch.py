@@ -108,16 +108,16 @@ def older_heads(connection: apsw.Connection, head: Head) -> tuple[Head, ...]:
     """
     origin = head.origin
     found = [spooled] if (spooled := spooled_head(connection, origin)) is not None else []
+    floor = changelog.floor_of(connection, origin)
     step = 1
     seq = head.seq - step
-    while seq > 0 and len(found) < limits.OLDER_MAX - 1:
+    while seq > floor.seq and len(found) < limits.OLDER_MAX - 1:
         value = changelog.hash_at(connection, origin, Seq(seq))
-        if value is None:
-            break  # pruned: the parent has it, because it has confirmed it
+        assert value is not None, "a log is whole from its floor on"
         found.append(Head(origin, Seq(seq), value))
         step *= 2
         seq -= step
-    found.append(changelog.floor_of(connection, origin))
+    found.append(floor)
     return tuple(found)
 
 

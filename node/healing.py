@@ -296,8 +296,10 @@ class Healer:
         return "grown" if grown else "read"
 
     def _knows(self, head: Head) -> bool:
-        """Whether a commit is on our chain or was put aside here."""
+        """Whether a commit is on our chain or was put aside here; below our floor nobody can tell, nor will."""
         with self._store.database.snapshot() as connection:
+            if head.seq < changelog.floor_of(connection, head.origin).seq:
+                return True
             return changelog.hash_at(connection, head.origin, head.seq) == head.hash or branch.is_aside(
                 connection, head
             )

@@ -260,9 +260,11 @@ class Trees(RuleBasedStateMachine):
 
     @rule(number=numbers)
     def prune(self, number: int) -> None:
-        """What may go from a log goes, but for what a copy of some disk would ask for again: those are older."""
+        """What may go from a log goes. Older copies of the authority's disk are not put back after that."""
         machine = self._machine(number)
         if machine.up:
+            self.copies[self.world.root].clear()
+            self.root_copies_at.clear()
             self.world.care.prune_at(machine)
 
     # --- what must hold --------------------------------------------------------------------------------------------

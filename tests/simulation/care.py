@@ -33,8 +33,10 @@ class Care:
             self.prune_at(machine)
 
     def prune_at(self, machine: Machine) -> None:
+        """Copies of the authority's disk that are older are not put back any more: that is what the retention is for."""
         world = self.world
         assert machine.hub is not None
+        world.machines[world.root].images.clear()
         pruner = Pruner(machine.running, machine.hub.verifier, has_parent=bool(machine.parent))
 
         def work() -> None:

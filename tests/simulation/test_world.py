@@ -19,7 +19,6 @@ from node.pruning import Pruner
 from node.redoing import Redoing
 from node.reference import Reference
 from node.rows import RowDesk
-from node.snapshot_desk import SnapshotDesk
 from node.store import Store
 from tests.simulation.model import Violation
 from tests.simulation.world import Rates, World
@@ -236,10 +235,6 @@ def prunes_what_nobody_has_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pruner, "_confirmed", lambda _self, _connection, state: state.head.seq)
 
 
-def takes_snapshots_and_forgets_what_is_only_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SnapshotDesk, "_give_up_what_is_only_here", lambda *_: None)
-
-
 VARIANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "acknowledges before commit": acknowledges_before_commit,
     "syncs nothing": syncs_nothing,
@@ -253,7 +248,6 @@ VARIANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "ends quarantine without applying": ends_quarantine_without_applying,
     "never answers for rows": never_answers_for_rows,
     "prunes what nobody has confirmed": prunes_what_nobody_has_confirmed,
-    "takes snapshots and forgets what is only here": takes_snapshots_and_forgets_what_is_only_here,
 }
 RATES: dict[str, Rates] = {
     "takes snapshots and forgets what is only here": Rates(record=5, prune=3, backup=1.5, restore=1.5, move=0),
