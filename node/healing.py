@@ -126,6 +126,18 @@ class Healer:
                 self._change_over_and_send(Fork(last, last, head), now)
             store.changed_over.append(origin)
 
+    def _is_the_holders(self, connection: apsw.Connection, holding: Holding) -> bool:
+        """Whether what stands behind a holding in our log is its holder's: signed by it, and not with a key that was
+        revoked before it was let in again with another one.
+        """
+        found = branch.first_signature(connection, holding.subject, holding.from_seq)
+        if found is None or found[1] != holding.node_id:
+            return False
+        head, signer, signature = found
+        keys = self._reference.public_keys(signer)
+        statement = batch_statement(head.origin, head.seq, head.hash)
+        return not keys or any(verifies(key, statement, signature) for key in keys)
+
     def _last_that_stays(self, connection: apsw.Connection, holding: Holding, head: Head) -> Head | None:
         """Up to where a log may stand beside a handover; None: all of it.
 
@@ -140,7 +152,7 @@ class Healer:
             return None if floor.seq or origin in self._store.own_origins() else floor
         if head.seq == holding.from_seq:
             return None
-        if branch.first_signer(connection, origin, holding.from_seq) == holding.node_id:
+        if self._is_the_holders(connection, holding):
             return None
         return Head(origin, holding.from_seq, holding.from_hash)
 
@@ -240,12 +252,16 @@ class Healer:
     def branch_is_sent(self, after: Head, head: Head) -> bool:
         """Whether the letters of ``send_branch`` are all with somebody else."""
         with self._store.database.snapshot() as connection:
-            parts = list(branch.side_batches(connection, after, head))
+            floor = changelog.floor_of(connection, head.origin)
+            start = max(after, floor, key=lambda point: point.seq)
+            parts = list(branch.side_batches(connection, start, head))
             letters = [compose(head.origin, LETTER_BRANCH, self._written(part)) for part in parts]
             return all(self._mail.is_sent(item.id) for item in letters)
 
     def _send_side(self, after: Head, head: Head) -> None:
-        for part in branch.side_batches(self._store.connection, after, head):
+        """What was pruned cannot be sent; the root had it once, and whoever is above us may have it still."""
+        floor = changelog.floor_of(self._store.connection, head.origin)
+        for part in branch.side_batches(self._store.connection, max(after, floor, key=lambda point: point.seq), head):
             self._mail.post(compose(head.origin, LETTER_BRANCH, self._written(part)))
 
     def _written(self, part: SideBatch) -> bytes:

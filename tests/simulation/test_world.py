@@ -250,6 +250,7 @@ VARIANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "prunes what nobody has confirmed": prunes_what_nobody_has_confirmed,
 }
 RATES: dict[str, Rates] = {
+    "takes snapshots and forgets what is only here": Rates(record=5, prune=3, backup=1.5, restore=1.5, move=0),
     "reports no lost values": RESTORED,
     "takes rows and forgets what came since": BUSY,
     "ends quarantine without applying": BUSY,
