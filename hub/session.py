@@ -521,14 +521,16 @@ class ParentEndpoint:
         ours = store.head(origin)
         if origin != store.reference_origin():
             reference, child = self._hub.reference, self.peer.node_id
-            objection = reference.objection(origin, child)
+            objection = reference.objection(origin, child, formerly=action.point_only)
             if objection is not None and reference.objection(origin, child, formerly=True) is None:
                 objection = Objection("moved", f"this origin does not come through node {child} any more")
             if objection is not None:
                 return Refuse(origin, *objection, None)
         for head in (action.have, *action.older):
             if head.origin == origin and head.seq <= ours.seq and store.hash_at(origin, head.seq) == head.hash:
-                return Offered(ours, head)
+                return Offered(head, head, point_only=True) if action.point_only else Offered(ours, head)
+        if action.point_only:
+            return Refuse(origin, "no_common_commit", "what the child has of this origin is not on our chain", None)
         if not action.older and action.have.seq > ours.seq:
             return Offered(ours, action.have)  # there is nothing to give yet; more will come
         return Refuse(origin, "no_common_commit", "what the child has of this origin is not on our chain", None)

@@ -108,16 +108,16 @@ def older_heads(connection: apsw.Connection, head: Head) -> tuple[Head, ...]:
     """
     origin = head.origin
     found = [spooled] if (spooled := spooled_head(connection, origin)) is not None else []
+    floor = changelog.floor_of(connection, origin)
     step = 1
     seq = head.seq - step
-    while seq > 0 and len(found) < limits.OLDER_MAX - 1:
+    while seq > floor.seq and len(found) < limits.OLDER_MAX - 1:
         value = changelog.hash_at(connection, origin, Seq(seq))
-        if value is None:
-            break  # pruned: the parent has it, because it has confirmed it
+        assert value is not None, "a log is whole from its floor on"
         found.append(Head(origin, Seq(seq), value))
         step *= 2
         seq -= step
-    found.append(changelog.floor_of(connection, origin))
+    found.append(floor)
     return tuple(found)
 
 
@@ -165,10 +165,13 @@ def find_fork(connection: apsw.Connection, origin: OriginId, trunk: Head) -> For
     return Fork(common, trunk, changelog.head_of(connection, origin))
 
 
-def first_signer(connection: apsw.Connection, origin: OriginId, after: Seq) -> NodeId:
-    """Who signed the first batch behind a commit; '' if nobody did."""
+def first_signature(connection: apsw.Connection, origin: OriginId, after: Seq) -> tuple[Head, NodeId, bytes] | None:
+    """Who signed the first batch behind a commit, for which head, and the signature; None if nobody did."""
     row = connection.execute(_SELECT_SIGNATURES, {"which": origin, "after": after}).fetchone()
-    return NodeId("" if row is None else str(row[1]))
+    value = None if row is None else changelog.hash_at(connection, origin, Seq(row[0]))
+    if row is None or value is None:
+        return None
+    return Head(origin, Seq(row[0]), value), NodeId(str(row[1])), bytes(row[2])
 
 
 def side_batches(connection: apsw.Connection, after: Head, head: Head) -> Iterator[SideBatch]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import apsw
+
 from node import branch, changelog
 from node.branch import Fork, SideBatch
 from node.capture import Capture, captured_work
@@ -42,6 +44,9 @@ _INSERT_FINDING = (
 )
 _SET_REDONE = "UPDATE side_commit SET redone_seq = ? WHERE origin = ? AND hash = ?"
 _SET_REDONE_COUNT = "UPDATE healing SET redone = ? WHERE id = ?"
+
+
+_SELECT_CONFIRMED = "SELECT max(seq) FROM acknowledged WHERE origin = ?"
 
 
 class Healer:
@@ -87,6 +92,20 @@ class Healer:
             with self._store.database.transaction() as connection:
                 self._send_side(after, changelog.head_of(connection, origin))
 
+    def give_what_nobody_confirmed(self, origin: OriginId) -> None:
+        """A relayed origin goes another way now, and the parent takes nothing more of it from here.
+
+        Commits that it never confirmed go to the holder, who does again what it has lost.
+        """
+        with self._store.database.transaction() as connection:
+            head = changelog.head_of(connection, origin)
+            confirmed = connection.execute(_SELECT_CONFIRMED, (origin,)).fetchone()
+            floor = changelog.floor_of(connection, origin)
+            seq = Seq(max(confirmed[0] or 0 if confirmed else 0, floor.seq))
+            value = changelog.hash_at(connection, origin, seq)
+            if seq < head.seq and value is not None:
+                self._send_side(Head(origin, seq, value), head)
+
     def _cut_disowned(self) -> None:
         """Take commits out of logs that a former holder made behind the handover: they go to the new holder, whose own
         commits cannot follow until then. The former holder may be this node, if the new one is below it.
@@ -100,14 +119,42 @@ class Healer:
             if origin in store.own_origins() and not self._comes_from_below(holding):
                 continue
             head = store.head(origin)
-            if head.seq <= holding.from_seq or store.hash_at(origin, holding.from_seq) != holding.from_hash:
-                continue
             with store.database.transaction() as connection:
-                if branch.first_signer(connection, origin, holding.from_seq) == holding.node_id:
+                last = self._last_that_stays(connection, holding, head)
+                if last is None:
                     continue
-                last = Head(origin, holding.from_seq, holding.from_hash)
                 self._change_over_and_send(Fork(last, last, head), now)
             store.changed_over.append(origin)
+
+    def _is_the_holders(self, connection: apsw.Connection, holding: Holding) -> bool:
+        """Whether what stands behind a holding in our log is its holder's: signed by it, and not with a key that was
+        revoked before it was let in again with another one.
+        """
+        found = branch.first_signature(connection, holding.subject, holding.from_seq)
+        if found is None or found[1] != holding.node_id:
+            return False
+        head, signer, signature = found
+        keys = self._reference.public_keys(signer)
+        statement = batch_statement(head.origin, head.seq, head.hash)
+        return not keys or any(verifies(key, statement, signature) for key in keys)
+
+    def _last_that_stays(self, connection: apsw.Connection, holding: Holding, head: Head) -> Head | None:
+        """Up to where a log may stand beside a handover; None: all of it.
+
+        A log that has another commit where the register was handed over is a history that was given up (the authority
+        was restored, took it, and heard of its own ruling again): the new holder brings the other one, from the start.
+        """
+        origin, known = holding.subject, changelog.hash_at(connection, holding.subject, holding.from_seq)
+        if head.seq < holding.from_seq or known is None:
+            return None
+        if known != holding.from_hash:
+            floor = changelog.floor_of(connection, origin)
+            return None if floor.seq or origin in self._store.own_origins() else floor
+        if head.seq == holding.from_seq:
+            return None
+        if self._is_the_holders(connection, holding):
+            return None
+        return Head(origin, holding.from_seq, holding.from_hash)
 
     def _comes_from_below(self, holding: Holding) -> bool:
         return bool(holding.node_id) and self._reference.next_hop(self._store.node_id, holding.node_id) is not None
@@ -205,12 +252,16 @@ class Healer:
     def branch_is_sent(self, after: Head, head: Head) -> bool:
         """Whether the letters of ``send_branch`` are all with somebody else."""
         with self._store.database.snapshot() as connection:
-            parts = list(branch.side_batches(connection, after, head))
+            floor = changelog.floor_of(connection, head.origin)
+            start = max(after, floor, key=lambda point: point.seq)
+            parts = list(branch.side_batches(connection, start, head))
             letters = [compose(head.origin, LETTER_BRANCH, self._written(part)) for part in parts]
             return all(self._mail.is_sent(item.id) for item in letters)
 
     def _send_side(self, after: Head, head: Head) -> None:
-        for part in branch.side_batches(self._store.connection, after, head):
+        """What was pruned cannot be sent; the root had it once, and whoever is above us may have it still."""
+        floor = changelog.floor_of(self._store.connection, head.origin)
+        for part in branch.side_batches(self._store.connection, max(after, floor, key=lambda point: point.seq), head):
             self._mail.post(compose(head.origin, LETTER_BRANCH, self._written(part)))
 
     def _written(self, part: SideBatch) -> bytes:
@@ -245,8 +296,10 @@ class Healer:
         return "grown" if grown else "read"
 
     def _knows(self, head: Head) -> bool:
-        """Whether a commit is on our chain or was put aside here."""
+        """Whether a commit is on our chain or was put aside here; below our floor nobody can tell, nor will."""
         with self._store.database.snapshot() as connection:
+            if head.seq < changelog.floor_of(connection, head.origin).seq:
+                return True
             return changelog.hash_at(connection, head.origin, head.seq) == head.hash or branch.is_aside(
                 connection, head
             )

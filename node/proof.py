@@ -203,7 +203,7 @@ def _anchors(store: Store, reference: Reference, origin: OriginId) -> Iterator[A
     for seq, signer, signature in store.connection.execute(_SELECT_SIGNATURES, {"origin": origin}):
         there = changelog.hash_at(store.connection, origin, Seq(seq))
         statement = b"" if there is None else batch_statement(origin, Seq(seq), there)
-        keys = reference.public_keys(NodeId(signer))
+        keys = reference.keys_ever(NodeId(signer))
         if origin == store.reference_origin():
             keys = (*keys, store.authority_key() or b"")
         sound = there is None or any(verifies(key, statement, signature) for key in keys)

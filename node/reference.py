@@ -149,6 +149,7 @@ class _Known:
     nodes: dict[NodeId, RegisteredNode] = field(default_factory=dict)
     enrolments: dict[str, Enrolment] = field(default_factory=dict)
     keys: dict[NodeId, tuple[bytes, ...]] = field(default_factory=dict)
+    revoked_keys: dict[NodeId, tuple[bytes, ...]] = field(default_factory=dict)
     holdings: dict[OriginId, tuple[Holding, ...]] = field(default_factory=dict)
 
 
@@ -176,6 +177,10 @@ class Reference:
         Those of a machine that was superseded do: what it had signed goes on to be passed through the tree.
         """
         return self._current().keys.get(node_id, ())
+
+    def keys_ever(self, node_id: NodeId) -> tuple[bytes, ...]:
+        """All keys that a node has had. For looking at what is stored: whether it may be taken is asked before."""
+        return (*self.public_keys(node_id), *self._current().revoked_keys.get(node_id, ()))
 
     def standing(self, serial: str, node_id: NodeId) -> Standing:
         """Whether a certificate is one that the authority has issued to this node and not taken back."""
@@ -259,13 +264,16 @@ class Reference:
     def objection(self, subject: OriginId, child: NodeId, *, formerly: bool = False) -> Objection | None:
         """Why a child may neither bring an origin nor have it; None if it or a node below it is the last holder.
 
-        ``formerly``: or if that node was below it once. Such a copy may climb, because it may hold what exists nowhere
-        else, and nobody but the holder can have signed it; nothing goes down to it any more.
+        ``formerly``: or if that node, or one that held the origin before, was below it once. Such a copy may climb,
+        because it may hold what exists nowhere else, and nobody but a holder can have signed it; nothing goes down to
+        it any more.
         """
         holder = self.last_holder(subject)
         if holder is None:
             return Objection("not_enrolled", "this origin is not enrolled, or not yet known here")
-        below = self.was_below(child, holder) if formerly else self.next_hop(child, holder) is not None
+        below = self.next_hop(child, holder) is not None
+        if formerly and not below:
+            below = any(self.was_below(child, item.node_id) for item in self.holdings(subject) if item.node_id)
         if holder != child and not below:
             return Objection(
                 "not_holder", f"this origin is held by node {holder}, which is not {child} and not below it"
@@ -294,13 +302,23 @@ class Reference:
                 return Objection(
                     "wrong_chain", f"commit {holding.from_seq} is another one than the one that was handed over"
                 )
-            keys = self.public_keys(header.signer)
+            keys = (*self.public_keys(header.signer), *self._keys_of_before(header))
         statement = batch_statement(head.origin, head.seq, head.hash)
         if not any(verifies(key, statement, header.signature) for key in keys):
             return Objection(
                 "wrong_signature", f"the signature on commit {head.seq} is not that of node {header.signer}"
             )
         return None
+
+    def _keys_of_before(self, header: BatchHeader) -> tuple[bytes, ...]:
+        """Keys that were revoked are good on what the authority itself had when it let somebody hold the origin after
+        that: the holding says by its hash which history it means, and a history that does not lead there ends there.
+        """
+        head = header.head
+        for holding in self.holdings(head.origin):
+            if holding.from_seq > head.seq or (holding.from_seq, holding.from_hash) == (head.seq, head.hash):
+                return self._current().revoked_keys.get(header.signer, ())
+        return ()
 
     # --- for people ------------------------------------------------------------------------------------------------
 
@@ -344,14 +362,15 @@ class Reference:
         nodes = {NodeId(row[1]): RegisteredNode(*row) for row in self._rows(_NODES)}
         enrolments = {str(row[2]): Enrolment(*row) for row in self._rows(_ENROLMENTS)}
         keys: dict[NodeId, tuple[bytes, ...]] = {}
+        revoked_keys: dict[NodeId, tuple[bytes, ...]] = {}
         for item in enrolments.values():
-            if item.state != REVOKED:
-                keys[item.node_id] = (item.public_key, *keys.get(item.node_id, ()))
+            which = revoked_keys if item.state == REVOKED else keys
+            which[item.node_id] = (item.public_key, *which.get(item.node_id, ()))
         holdings: dict[OriginId, tuple[Holding, ...]] = {}
         with self._store.database.snapshot() as connection:
             for held in all_holdings(connection, head.origin):
                 holdings[held.subject] = (*holdings.get(held.subject, ()), held)
-        return _Known(head, nodes, enrolments, keys, holdings)
+        return _Known(head, nodes, enrolments, keys, revoked_keys, holdings)
 
 
 def _hash_in(header: BatchHeader, commits: Sequence[Commit], seq: Seq) -> Hash | None:

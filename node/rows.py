@@ -41,6 +41,7 @@ from node.rows_wire import (
 )
 from node.schema import COLUMN_COUNTS, COLUMN_NAMES
 from node.store import Store
+from node.takeover import departed_origins
 
 LETTER_WANTED: Final = "rows_wanted"
 LETTER_ROWS: Final = "rows"
@@ -241,7 +242,8 @@ class RowDesk:
             wanted = quarantine.wanted(connection, origin)
         rows = [row for row in content.rows if row.key in wanted]
         known = store.hash_at(origin, answer.head.seq)
-        if patient and rows and known is None and store.head(origin).seq < answer.head.seq:
+        behind = known is None and store.head(origin).seq < answer.head.seq
+        if patient and rows and behind and origin not in departed_origins(store, self._reference):
             return "waits"
         with store.database.transaction() as connection:
             self._mail.mark(item.id, READ)

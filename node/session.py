@@ -24,6 +24,7 @@ from node.protocol.actions import (
     Close,
     ForgetLetter,
     Halt,
+    HandOn,
     Heal,
     InstallSnapshot,
     KeepAcknowledged,
@@ -274,7 +275,7 @@ class ChildEndpoint:
                     self._alarm(action)
                 case Close():
                     self._over(action)
-                case TakeDown() | Switch() | Heal() | Halt() | Release():
+                case TakeDown() | Switch() | Heal() | Halt() | Release() | HandOn():
                     queue.extend(self._mend(action))
                 case LoadLetter() | TakeLetter() | ForgetLetter():
                     queue.extend(self._post(action))
@@ -289,7 +290,7 @@ class ChildEndpoint:
             self._mail.send_again()  # or it is the parent that was restored, and has lost letters
         self._store.raise_alarm(action.code, action.origin, action.detail, again=action.origin is None)
 
-    def _mend(self, action: TakeDown | Switch | Heal | Halt | Release) -> list[ChildAction]:
+    def _mend(self, action: TakeDown | Switch | Heal | Halt | Release | HandOn) -> list[ChildAction]:
         """What comes down, and how origins stand."""
         match action:
             case TakeDown():
@@ -300,6 +301,9 @@ class ChildEndpoint:
                 self._heal(action)
             case Halt():
                 self._halt(action)
+            case HandOn():
+                if not self._reference.is_retired(action.after.origin):
+                    self._healer.send_branch(action.after, self._store.head(action.after.origin))
             case Release():
                 self._healed(action.origin)
                 if self._marks().get(action.origin, "") not in ("", "retired"):
@@ -480,6 +484,8 @@ class ChildEndpoint:
         return self._marked
 
     def _halt(self, action: Halt) -> None:
+        if action.code == "not_holder" and action.origin not in self._store.own_origins():
+            self._healer.give_what_nobody_confirmed(action.origin)
         if action.code == "log_missing" and self._reference.is_retired(action.origin):
             action = Halt(
                 action.origin, "retired", "the register was retired: what was recorded here after that is kept"

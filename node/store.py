@@ -257,6 +257,11 @@ class Store:
         with _closing_on_error(database), explained(str(path)):
             store = cls(database, _open_witness(path, witness_file), clock, source)
             if store._meta("node_id") is None:
+                if store.states():
+                    raise StoreDamaged(
+                        f"The store {path} has registers and no name: it is damaged.",
+                        hint="Keep the file, and restore the node: dansync restore FOLDER --from FILE",
+                    )
                 raise StoreDamaged(
                     f"The store {path} was never completed.", hint="Run dansync init again with the same folder."
                 )

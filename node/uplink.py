@@ -168,6 +168,7 @@ class Uplink:
             sleep=self._pause,
             reraise=True,
         )
+        said: Close | None = None
         async for attempt in retrying:
             with attempt:
                 if self._stopping.is_set():
@@ -182,7 +183,9 @@ class Uplink:
                 self.state.last_end, self.state.last_detail = close.code, close.detail or error
                 _log.info("session ended: %s %s", close.code, self.state.last_detail)
                 if not close.clean and not (follow and was_open):
-                    raise self._unavailable(close, error)
+                    if close.code != "link_lost":
+                        said = close  # a link that is cut while the parent says why does not hide what it said before
+                    raise self._unavailable(said if said is not None and not error else close, error)
 
     def _unavailable(self, close: Close, error: str) -> PeerUnavailable:
         """Why it did not work, in words that help: a failed handshake mostly has a cause that can be named."""
@@ -196,7 +199,7 @@ class Uplink:
             return PeerUnavailable(message, hint=hint)
         return PeerUnavailable(
             f"The parent at {self.parent.address if self.parent else '?'} did not take everything: "
-            f"{close.code} {self.state.last_detail}".strip(),
+            f"{close.code} {close.detail or error}".strip(),
             hint="Check that the parent runs and the network is up; what is recorded stays here.",
         )
 

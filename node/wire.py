@@ -116,6 +116,7 @@ def encode_request(message: ChildMessage) -> bytes:
             _write_head(frame.want.have, message.have)
             for head in message.older:
                 _write_head(frame.want.older.add(), head)
+            frame.want.point_only = message.point_only
         case Taken():
             frame.taken.batch = message.batch
             _write_head(frame.taken.head, message.head)
@@ -322,7 +323,8 @@ def decode_request(data: bytes) -> ChildMessage:
         case "want":
             if len(frame.want.older) > limits.OLDER_MAX:
                 raise FrameRefused("oversized", "A frame names too many heads.")
-            return Want(_read_head(frame.want.have), tuple(map(_read_head, frame.want.older)))
+            want = frame.want
+            return Want(_read_head(want.have), tuple(map(_read_head, want.older)), want.point_only)
         case "taken":
             return Taken(BatchNumber(frame.taken.batch), _read_head(frame.taken.head))
         case "mail":

@@ -66,6 +66,9 @@ class Authority:
     ) -> Invitation:
         """A one-time token for a node, new or known. Older open ones of the node are withdrawn.
 
+        A node that was revoked and is let in again holds its registers anew, from the last commit that is known here:
+        what it had signed before with a key that counts no more is vouched for so, up to there and no further.
+
         Raises ``UsageError`` if the parent is unknown, or the node was revoked and is not to be let in again.
         """
         self._require_parent(parent_node_id)
@@ -91,6 +94,10 @@ class Authority:
                 under_way.update(
                     "registered_node", known.row_id, **_below(known, parent_node_id), tier=tier, state="", reason=""
                 )
+                if known.state == REVOKED:
+                    for held in self.reference.current_holdings():
+                        if held.node_id == node_id:
+                            self._insert_holding(under_way, held.subject, node_id)
             self._withdraw(under_way, node_id)
             under_way.insert(
                 "invitation",
@@ -400,16 +407,7 @@ class Authority:
 
     def _hold(self, subject: OriginId, node_id: NodeId, by: str, what: str) -> Holding:
         with act(self.store, by=by, what=what) as under_way:
-            head = self.store.head(subject)
-            number = len(self.reference.holdings(subject))
-            under_way.insert(
-                "holding",
-                subject=subject,
-                number=number,
-                node_id=node_id,
-                from_seq=head.seq,
-                from_hash=head.hash,
-            )
+            self._insert_holding(under_way, subject, node_id)
             if not node_id:
                 for item in self.reference.origins():
                     if item.subject == subject:
@@ -419,6 +417,13 @@ class Authority:
         if node_id == self.store.node_id:  # a root has no session in which it would hear of it
             takeover.prepare(self.store, self.reference)
         return holding
+
+    def _insert_holding(self, under_way: Act, subject: OriginId, node_id: NodeId) -> None:
+        head = self.store.head(subject)
+        number = len(self.reference.holdings(subject))
+        under_way.insert(
+            "holding", subject=subject, number=number, node_id=node_id, from_seq=head.seq, from_hash=head.hash
+        )
 
     # --- inside ----------------------------------------------------------------------------------------------------
 

@@ -196,6 +196,15 @@ class Halt:
 
 
 @dataclass(frozen=True, slots=True)
+class HandOn:
+    """What is behind this commit in our log of an origin that has another way now, the parent has not: its holder gets
+    it, as letters.
+    """
+
+    after: Head
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """The origin climbs: take back a mark that an earlier session left."""
 
@@ -248,11 +257,12 @@ class ConfirmTicket:
 @dataclass(frozen=True, slots=True)
 class Offer:
     """May the child have what follows the first of these heads that is on our chain? Answer with
-    ``ParentSession.offered``.
+    ``ParentSession.offered``. ``point_only``: it only wants to know which that is.
     """
 
     have: Head
     older: tuple[Head, ...] = ()
+    point_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +289,7 @@ ChildAction = (
     | Heal
     | Halt
     | Release
+    | HandOn
     | MailAction
     | SnapshotAction
 )

@@ -21,6 +21,7 @@ from node.protocol.actions import (
     Close,
     ForgetLetter,
     Halt,
+    HandOn,
     Heal,
     KeepAcknowledged,
     KeepTicket,
@@ -81,12 +82,13 @@ class _Wish:
 
     ``older`` are further commits of our chain that we named. ``forked``: the parent's head is not on our chain, so a
     batch must come, or all of it was put aside before. ``aside``: the parent's chain left ours at one of those that we
-    named.
+    named. ``point_only``: nothing is to come; we ask where the parent's chain has left ours.
     """
 
     have: Head
     older: tuple[Head, ...] = ()
     forked: bool = False
+    point_only: bool = False
     offered: Head | None = None
     begun: bool = False
     aside: bool = False
@@ -246,8 +248,8 @@ class ChildSession:
         self._expected = frozenset(head.origin for head in heads)
 
     def let_go(self, departed: frozenset[OriginId]) -> None:
-        """Relayed origins that do not come through this node any more: what we have may climb, and nothing of them
-        comes down to us.
+        """Relayed origins that do not come through this node any more: what we have may climb, what does not follow the
+        parent's chain goes to the holder, and nothing of them comes down to us.
         """
         self._departed = departed
 
@@ -258,6 +260,7 @@ class ChildSession:
         older: Mapping[OriginId, tuple[Head, ...]] | None = None,
         *,
         forked: bool = False,
+        point_only: bool = False,
     ) -> list[ChildAction]:
         """Ask the parent for what follows these heads, once a session for each origin. ``older``: see ``located``."""
         if self.state is not ChildState.STREAMING:
@@ -265,8 +268,9 @@ class ChildSession:
         actions: list[ChildAction] = []
         for head in heads:
             if head.origin not in self._wanted:
-                wish = self._wanted[head.origin] = _Wish(head, (older or {}).get(head.origin, ()), forked)
-                actions.append(Send(Want(head, wish.older)))
+                named = (older or {}).get(head.origin, ())
+                self._wanted[head.origin] = _Wish(head, named, forked, point_only)
+                actions.append(Send(Want(head, named, point_only)))
                 self._sent_ms = now_ms
         return actions
 
@@ -507,6 +511,10 @@ class ChildSession:
             wish = self._wanted.get(head.origin)
             if wish is None or message.relayed:
                 return self._finish("out_of_turn", "the parent offers an origin that nobody wanted")
+            if wish.point_only:
+                del self._wanted[head.origin]
+                actions += self._met(wish, head)
+                continue
             wish.offered = head
             if head not in wish.older:
                 continue
@@ -516,6 +524,14 @@ class ChildSession:
             elif head.seq < wish.have.seq:
                 actions.append(Switch(head))  # the parent has less than we do, of what comes from above
         return actions + self._pump(self._received_ms)
+
+    def _met(self, wish: _Wish, point: Head) -> list[ChildAction]:
+        """Where the parent's chain has left ours, of an origin that has another way now."""
+        if point == wish.have:
+            return [KeepAcknowledged(point, 0)]  # all that we have is there
+        if point in wish.older:
+            return [HandOn(point)]
+        return self._finish("out_of_turn", "the parent names a commit that it was not asked for")
 
     def _frame(self, frame: BatchFrame) -> list[ChildAction]:
         try:
@@ -592,9 +608,9 @@ class ChildSession:
                 actions.append(KeepAcknowledged(head, 0))
             return actions
         if head.origin in self._departed:
-            if relation is Relation.DIVERGED:
-                return [Halt(head.origin, relation.value, EXPLANATIONS[relation])]
-            return [Release(head.origin)]  # the parent has more by another way
+            # The parent has more by another way, and perhaps another history than ours.
+            ask = self.want((cursor.local,), now_ms, {head.origin: older}, point_only=True)
+            return [Release(head.origin), *ask]
         forked = relation in (Relation.FORK, Relation.DIVERGED)
         ask = self.want((cursor.local,), now_ms, {head.origin: older}, forked=forked)
         if relation is Relation.RELAY_BEHIND or (relation is Relation.RESTORED and head.origin in self._expected):

@@ -179,11 +179,12 @@ class Heartbeat:
 @dataclass(frozen=True, slots=True)
 class Want:
     """Send what comes after ``have``, or after the first of ``older`` that is on your chain, and go on with what is new
-    until the session ends.
+    until the session ends. ``point_only``: send nothing, only say which of them it is.
     """
 
     have: Head
     older: tuple[Head, ...] = ()
+    point_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

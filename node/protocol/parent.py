@@ -81,10 +81,13 @@ class LookedUp:
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """The shell's answer to ``Offer``: our head, and where on our chain the child's history ends or leaves it."""
+    """The shell's answer to ``Offer``: our head, and where on our chain the child's history ends or leaves it. With
+    ``point_only`` the child is given nothing, and ``ours`` is not our head, but ``start`` too.
+    """
 
     ours: Head
     start: Head
+    point_only: bool = False
 
 
 class ParentSession:
@@ -237,7 +240,8 @@ class ParentSession:
         self._sent_ms = now_ms
         if isinstance(answer, Refuse):
             return [Send(answer)]
-        self._sending.add(answer.ours, sent=answer.start)
+        if not answer.point_only:
+            self._sending.add(answer.ours, sent=answer.start)
         return [Send(Heads((answer.ours,), (), last=True)), *self._pump()]
 
     def loaded(self, header: BatchHeader | None, payload: bytes, now_ms: int) -> list[ParentAction]:
@@ -419,7 +423,7 @@ class ParentSession:
         if len(self._offering) + len(self._sending.cursors) >= limits.WANTS_MAX:
             return self._finish("oversized", f"more than {limits.WANTS_MAX} origins were wanted in one session")
         self._offering.add(origin)
-        return [Offer(message.have, message.older)]
+        return [Offer(message.have, message.older, message.point_only)]
 
     def _taken(self, message: Taken) -> list[ParentAction]:
         if not self._sending.answered(message.batch, message.head.origin, message.head):

@@ -92,6 +92,16 @@ def province(tmp_path: Path) -> Iterator[Province]:
     province.close()
 
 
+def drains_in_vain(words: str, folder: Path) -> None:
+    """The parent says so to a node that drains; on a busy machine a link may be cut before it has come to say it."""
+    for _ in range(3):
+        result = dansync("run", folder, "--drain")
+        assert result.returncode == 6, result.stderr
+        if words in result.stderr:
+            return
+    raise AssertionError(result.stderr)
+
+
 def test_a_commune_goes_to_another_parent_without_a_hand_on_it_and_back_again(province: Province) -> None:
     """Online, both ways: to the province when its district ends, to a district when one begins."""
     province.start("c")
@@ -130,8 +140,7 @@ def test_a_commune_whose_old_parent_is_gone_for_ever_is_told_by_hand(province: P
 def test_a_commune_that_was_told_too_early_waits_for_the_authority(province: Province) -> None:
     province.record("H1")
     ok("parent", province["c"], "--node-id", "e", "--address", province.address("e"))
-    refused = dansync("run", province["c"], "--drain")
-    assert refused.returncode == 6 and "moved" in refused.stderr, refused.stderr
+    drains_in_vain("moved", province["c"])
     ok("node", "move", province["root"], "c", "--to", "e")
     wait_until(lambda: province.knows_parent("e", "c", "e"))
     ok("run", province["c"], "--drain")
@@ -248,14 +257,12 @@ def test_a_new_pc_gets_its_register_from_the_parent_and_the_old_disk_is_healed_w
     wait_until(lambda: province.has("root", 4))
 
     # The old disk is put into a PC: it is not this node any more, until the authority invites it.
-    refused = dansync("run", aside, "--drain")
-    assert refused.returncode == 6 and "another machine has enrolled as node c since" in refused.stderr
+    drains_in_vain("another machine has enrolled as node c since", aside)
     ok("enroll", aside, province.invitation("c", "d"))
     ok("run", aside, "--drain")
     assert names(aside) == ["H1", "H2", "H3", "unsent"], "what both had, and what only it had"
     wait_until(lambda: names(province["root"]) == ["H1", "H2", "H3", "unsent"])
-    ousted = dansync("run", old, "--drain")
-    assert ousted.returncode == 6 and "another machine has enrolled as node c since" in ousted.stderr
+    drains_in_vain("another machine has enrolled as node c since", old)
 
 
 def test_a_restore_that_was_interrupted_goes_on_and_nobody_writes_meanwhile(province: Province) -> None:

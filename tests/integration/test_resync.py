@@ -62,6 +62,25 @@ def compared(office: Office, member: Member) -> bool:
     return any((c.origin, c.peer, c.hash) == (office.origin, "", head.hash) for c in checks(member.store))
 
 
+def in_step(office: Office) -> None:
+    """Everybody has compared, and the commune and the district know that the root has it all."""
+    head = office.c.store.head(office.origin)
+
+    def known(member: Member) -> bool:
+        return any(
+            (row[0], row[1]) == (head.hash, head.seq)
+            for row in member.store.connection.execute(
+                "SELECT hash, root_seq FROM verification WHERE origin = ? AND peer <> ''", (office.origin,)
+            )
+        )
+
+    restart(office, "c")
+    wait_until(lambda: compared(office, office.d))
+    restart(office, "d")
+    wait_until(lambda: compared(office, office.tree.root) and known(office.d))
+    wait_until(lambda: known(office.c))
+
+
 def test_rot_is_found_and_put_right_at_the_end_of_the_next_drained_session(office: Office) -> None:
     restart(office, "c")
     wait_until(lambda: compared(office, office.d))
@@ -76,8 +95,7 @@ def test_rot_is_found_and_put_right_at_the_end_of_the_next_drained_session(offic
 
 
 def test_a_copy_whose_log_has_rotted_too_is_taken_anew_while_both_run(office: Office) -> None:
-    restart(office, "c")
-    wait_until(lambda: compared(office, office.d))
+    in_step(office)
     office.rot("UPDATE person SET full_name = 'rot' WHERE source_id = 'P1'")
     office.rot("UPDATE change_log SET author = 'rot' WHERE kind = 'register' AND seq = 2")
     assert dansync("verify", office.d.folder, "--origin", "c", "--repair").returncode == 3
@@ -91,12 +109,7 @@ def test_a_copy_whose_log_has_rotted_too_is_taken_anew_while_both_run(office: Of
 
 
 def test_pruned_nodes_go_on_and_a_district_without_the_history_gets_the_state(office: Office) -> None:
-    restart(office, "c")
-    wait_until(lambda: compared(office, office.d))
-    restart(office, "d")
-    wait_until(lambda: compared(office, office.tree.root))
-    restart(office, "c")  # it hears that the root has it all
-    wait_until(lambda: any(c.peer and c.origin == office.origin for c in checks(office.c.store)))
+    in_step(office)
     for member in (office.c, office.d, office.tree.root):
         registers = ok("prune", member.folder, "--keep-days", "0")["registers"]
         assert isinstance(registers, list)

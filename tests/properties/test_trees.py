@@ -248,7 +248,15 @@ class Trees(RuleBasedStateMachine):
         self.world.people.admit_anew(machine)
         self.admitted += 1
 
-    # --- who lies below whom: rules by which a node gets another parent stand here; the tree is ``self.world.tree`` ------
+    # --- who lies below whom ---------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self._root.up)
+    @rule(number=numbers, parent=numbers)
+    def move(self, number: int, parent: int) -> None:
+        """A node gets another parent, with whatever lies below it; somebody tells it at its own machine."""
+        child, above = self._child(number).name, self._machine(parent).name
+        if child not in self.world.path_up(above) and self.world.tree[child] != above:
+            self.world.care.move_to(child, above)
 
     # --- what must hold --------------------------------------------------------------------------------------------
 
@@ -280,7 +288,18 @@ class Trees(RuleBasedStateMachine):
 PROFILES: Final = {"ci": (60, 25), "explore": (500, 30), "soak": (5_000, 50)}
 """Examples, and at most so many steps of each."""
 MUST_HAPPEN: Final = (
-    *("cut", "finished", "half-open", "hand-over", "retire", "restore", "swap", "lost", "power-loss"),
+    *(
+        "cut",
+        "finished",
+        "half-open",
+        "hand-over",
+        "retire",
+        "restore",
+        "swap",
+        "lost",
+        "power-loss",
+        "moved",
+    ),
     *("healed-restored", "healed-fork"),
 )
 """A fault that never came is a test that fails (RELIABILITY A)."""

@@ -22,6 +22,7 @@ from node.protocol.actions import (
     ConfirmTicket,
     ForgetLetter,
     Halt,
+    HandOn,
     Heal,
     InstallSnapshot,
     KeepAcknowledged,
@@ -129,6 +130,7 @@ class Child:
         self.halted: dict[OriginId, str] = {}
         self.alarms: list[str] = []
         self.departed: set[OriginId] = set()
+        self.handed_on: dict[OriginId, Head] = {}  # behind which commit letters were written
         self.spool: dict[OriginId, tuple[int, list[str]]] = {}
         self.letters: list[Letter] = []
         self.got: list[Letter] = []
@@ -439,6 +441,8 @@ class Pair:
                     self.child.halted[action.origin] = action.code
                 case Release():
                     self.child.halted.pop(action.origin, None)
+                case HandOn():
+                    self.child.handed_on[action.after.origin] = action.after
                 case Alarm():
                     self.child.alarms.append(action.code)
                 case Close():
@@ -556,7 +560,7 @@ class Pair:
         ours = self.parent.log.head(which)
         for head in (action.have, *action.older):
             if head.seq <= ours.seq and self.parent.log.hash_at(which, head.seq) == head.hash:
-                return Offered(ours, head)
+                return Offered(head, head, point_only=True) if action.point_only else Offered(ours, head)
         return Offered(ours, action.have)
 
     # --- snapshots ----------------------------------------------------------------------------------------------------

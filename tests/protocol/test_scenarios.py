@@ -55,6 +55,7 @@ from node.protocol.actions import (
     ConfirmTicket,
     ForgetLetter,
     Halt,
+    HandOn,
     Heal,
     InstallSnapshot,
     KeepAcknowledged,
@@ -316,6 +317,10 @@ class Scenario:
                 return f"takes letter {action.letter.id[0]} to {letter(action.letter.to_origin)}"
             case ForgetLetter():
                 return f"forgets letter {action.letter_id[0]}"
+            case HandOn():
+                return f"hands on to the holder what is behind {self._head(action.after)}"
+            case Offer(point_only=True):
+                return f"where does {self._heads((action.have, *action.older))} leave our chain?"
             case Offer():
                 return f"may it have what follows {self._heads((action.have, *action.older))}?"
             case LoadDown():
@@ -392,6 +397,8 @@ class Scenario:
                 return f"States {self._heads(tuple(state.head for state in message.states))}"
             case Verified():
                 return f"Verified {self._head(message.head)}: {message.outcome}"
+            case Want(point_only=True):
+                return f"Want only the point among {self._heads((message.have, *message.older))}"
             case Want():
                 return f"Want behind {self._heads((message.have, *message.older))}"
             case MailFrame():

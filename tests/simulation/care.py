@@ -29,8 +29,14 @@ class Care:
         """Everything goes from a log that may go: what is confirmed above and was found equal."""
         world = self.world
         machine = world.machines[world.rng.choice(list(world.tree))]
-        if machine.hub is None:
-            return
+        if machine.up:
+            self.prune_at(machine)
+
+    def prune_at(self, machine: Machine) -> None:
+        """Copies of the authority's disk that are older are not put back any more: that is what the retention is for."""
+        world = self.world
+        assert machine.hub is not None
+        world.machines[world.root].images.clear()
         pruner = Pruner(machine.running, machine.hub.verifier, has_parent=bool(machine.parent))
 
         def work() -> None:
@@ -60,8 +66,13 @@ class Care:
         root = world.machines[world.root]
         child = world.rng.choice(world.communes)
         parent = world.rng.choice([name for name in world.tree if name not in (*world.communes, world.tree[child])])
-        if not root.up or root.disk.fuse is not None:
-            return
+        if root.up and root.disk.fuse is None:
+            self.move_to(child, parent)
+
+    def move_to(self, child: str, parent: str) -> None:
+        """The authority, which is up, rules so."""
+        world = self.world
+        root = world.machines[world.root]
         moved: list[bool] = []
 
         def work() -> None:

@@ -109,9 +109,9 @@ class Checks:
                 world.owner[origin] = next(str(held.node_id) for held in reversed(holdings) if held.node_id)
                 if not holdings[-1].node_id:
                     world.retired.add(origin)
-        for name in world.communes:
+        for name in world.tree:
             node = reference.node(NodeId(name))
-            if node is not None and world.tree[name] != node.parent_node_id:
+            if name != world.root and node is not None and world.tree[name] != node.parent_node_id:
                 world.care.settle_below(name, str(node.parent_node_id))
                 world.met.discard(name)
 

@@ -32,6 +32,7 @@ class Rates:
     prune: float = 0.3
     anew: float = 0.15
     move: float = 0.15
+    stick: float = 0.5
     frame_dropped: float = 0.004
     frame_doubled: float = 0.004
     frame_delayed: float = 0.05
@@ -49,6 +50,7 @@ PEACE: Final = Rates(
     prune=0,
     anew=0,
     move=0,
+    stick=0,
     tick_ms=(100, 500),
 )
 """No faults: what is under way gets where it belongs."""

@@ -74,3 +74,30 @@ def test_what_the_giver_writes_unaware_goes_on_at_a_node_above_it(world: World, 
     for node in world.path_up(heir):
         assert names(world, node, origin) == ["An", "Binh", "Chi"], node
     world.checks.check_former_holders()
+
+
+def test_a_ruling_that_comes_back_takes_the_history_that_it_names_for_the_true_one() -> None:
+    """The authority and the giver are both restored to before the handover; the giver writes on and meets the authority
+    first, and the heir brings the ruling back.
+    """
+    world = World(0, tree={"root": "", "giver": "root", "heir": "root"})
+    world.settle()
+    root, giver = world.machines["root"], world.machines["giver"]
+    origin = giver.running.own_origin()
+    copies = {machine.name: machine.image() for machine in (root, giver)}
+    for name in ("An", "Binh", "Chi"):
+        enter(world, "giver", origin, name)
+    world.settle()
+    world.people.hand_over_to(origin, "heir")
+    world.observe(root)
+    world.settle()
+    for machine in (root, giver):
+        world.mishaps.put_back(machine, copies[machine.name])
+        world.boot(machine, faults=False)
+    for name in ("Dung", "Em", "Giang", "Hoa"):
+        enter(world, "giver", origin, name)
+    world.links.converse("giver")
+    world.settle()
+    assert names(world, "root", origin) == names(world, "heir", origin)
+    assert {"An", "Binh", "Chi", "Dung", "Em", "Giang", "Hoa"} <= set(names(world, "heir", origin))
+    world.close()

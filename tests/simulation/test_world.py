@@ -10,11 +10,12 @@ import apsw
 import pytest
 
 from hub import session
-from node import changelog, database, quarantine
+from node import changelog, database, quarantine, verification
 from node.applier import Applied, Work
 from node.chain import Commit, Head
 from node.errors import StoreError
 from node.healing import Healer
+from node.pruning import Pruner
 from node.redoing import Redoing
 from node.reference import Reference
 from node.rows import RowDesk
@@ -211,7 +212,13 @@ def reports_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Redoing, "findings", property(lambda _: [], lambda *_: None), raising=False)
 
 
+def _mends_nothing_by_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that only rows from their holder put right what rots: what is wrong with them would not stay otherwise."""
+    monkeypatch.setattr(verification, "mend", lambda *_: 0)
+
+
 def takes_rows_and_forgets_what_came_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    _mends_nothing_by_the_log(monkeypatch)
     monkeypatch.setattr(RowDesk, "_do_again", lambda *_: None)
 
 
@@ -220,7 +227,12 @@ def ends_quarantine_without_applying(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def never_answers_for_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    _mends_nothing_by_the_log(monkeypatch)
     monkeypatch.setattr(RowDesk, "_answers", lambda *_: iter(()))
+
+
+def prunes_what_nobody_has_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pruner, "_confirmed", lambda _self, _connection, state: state.head.seq)
 
 
 VARIANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
@@ -235,8 +247,10 @@ VARIANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "takes rows and forgets what came since": takes_rows_and_forgets_what_came_since,
     "ends quarantine without applying": ends_quarantine_without_applying,
     "never answers for rows": never_answers_for_rows,
+    "prunes what nobody has confirmed": prunes_what_nobody_has_confirmed,
 }
 RATES: dict[str, Rates] = {
+    "takes snapshots and forgets what is only here": Rates(record=5, prune=3, backup=1.5, restore=1.5, move=0),
     "reports no lost values": RESTORED,
     "takes rows and forgets what came since": BUSY,
     "ends quarantine without applying": BUSY,

@@ -2,7 +2,7 @@
 
 Safety first: records, sessions, cut links, lost, doubled and late frames, power loss inside any handler, disks that become an
 older copy of themselves or change places with a clone, registers that change hands, communes that get another parent, logs
-that are pruned and copies that are taken anew. After each step the log guarantees are checked (RELIABILITY E2). Rows of copies rot, so that commits cannot be applied there: somebody puts them right and tries again,
+that are pruned, copies that are taken anew, sticks that are carried. After each step the log guarantees are checked (RELIABILITY E2). Rows of copies rot, so that commits cannot be applied there: somebody puts them right and tries again,
 or takes them from their holder. Then all faults end and everything must climb within a bounded number of steps, rows equal at every
 tier, and nothing that a disk still holds may be missing without a report.
 
@@ -36,6 +36,7 @@ from tests.simulation.mishaps import Mishaps
 from tests.simulation.model import OriginModel, Violation
 from tests.simulation.people import People
 from tests.simulation.rates import PEACE, Rates
+from tests.simulation.sticks import Sticks
 
 __all__ = ["TREE", "Rates", "World"]
 
@@ -74,6 +75,7 @@ class World:
         self.mishaps = Mishaps(self)
         self.decay = Decay(self)
         self.care = Care(self)
+        self.sticks = Sticks(self)
         self.links = Links(self)
         self.checks = Checks(self)
         self.machines = {name: Machine(name, self) for name in self.tree}
@@ -166,6 +168,7 @@ class World:
             (rates.prune, self.care.prune),
             (rates.anew, self.care.take_anew),
             (rates.move, self.care.move),
+            (rates.stick, self.sticks.carry),
         ]
         action = self.rng.choices([action for _, action in choices], [weight for weight, _ in choices])[0]
         action()
@@ -185,6 +188,7 @@ class World:
         for machine in self.machines.values():
             machine.stop()
             machine.disk.close()
+        self.sticks.close()
 
     # --- machines --------------------------------------------------------------------------------------------------
 

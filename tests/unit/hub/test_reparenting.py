@@ -279,9 +279,31 @@ def test_copies_that_part_after_a_move_are_seen_and_not_healed_downwards(provinc
     with province.p.store.database.transaction() as connection:  # another history at the province
         connection.execute("UPDATE origin_head SET hash = zeroblob(32) WHERE origin = ?", (province.origin,))
         connection.execute("UPDATE change_log SET hash = zeroblob(32) WHERE origin = ? AND seq = 6", (province.origin,))
-    province.drain("d", "p")
+    for _ in range(2):  # in the first session it hears of the move
+        province.drain("d", "p")
     assert province.d.store.head(province.origin) == lost
-    assert [state.halted for state in province.d.store.states() if state.halted] == ["diverged"]
+    assert not [state for state in province.d.store.states() if state.halted]
+    letters = province.d.store.connection.execute("SELECT kind FROM letter WHERE to_origin = ?", (province.origin,))
+    assert set(letters.fetchall()) == {("branch",)}, "its holder gets what only the district has"
+
+
+def test_a_copy_goes_on_to_climb_though_its_holder_moved_and_then_lost_the_register_to_another(
+    province: Province,
+) -> None:
+    write(province.c.store, 2)
+    province.drain("c", "d")  # the district has them, the province not
+    province.move("p")
+    heir = province.tree.add("h")
+    province.tree.authority.hand_over(province.origin, NodeId("h"), by="lan")
+    for _ in range(2):
+        province.drain("d", "p")
+        drain(heir, province.hubs["p"])
+    assert not [state for state in province.d.store.states() if state.halted]
+    for _ in range(2):
+        province.visit("d", "p")
+        province.visit("h", "p")
+    people = province.p.store.connection.execute("SELECT count(*) FROM person").fetchall()
+    assert people == [(7,)], "they were made before the word: the new holder does them again"
 
 
 # --- letters ---------------------------------------------------------------------------------------------------------

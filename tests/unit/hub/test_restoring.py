@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from node.chain import Head
 from node.changelog import floor_of
 from node.clock import ManualClock
 from node.errors import StoreBusy, UsageError
@@ -16,8 +17,9 @@ from node.identity.certificates import make_request
 from node.identity.folder import Identity
 from node.identity.keys import NodeKey
 from node.identity.statements import join_statement
-from node.ids import NodeId
+from node.ids import GENESIS_HASH, NodeId, Seq
 from node.mail import Mail, compose
+from node.proof import prove
 from node.pruning import Budget, Pruner
 from node.reference import Reference
 from node.store import Store
@@ -37,11 +39,11 @@ def tree(tmp_path: Path) -> Iterator[Tree]:
     tree.close()
 
 
-def enrolled(tree: Tree, name: str, folder: Path, store: Store) -> Member:
+def enrolled(tree: Tree, name: str, folder: Path, store: Store, *, reopen: bool = False) -> Member:
     """The machine with this store is node ``name`` from now on: invited again, with a key of its own."""
     known = tree.authority.reference.node(NodeId(name))
     assert known is not None
-    token = tree.authority.invite(NodeId(name), known.parent_node_id, known.tier, by="lan")
+    token = tree.authority.invite(NodeId(name), known.parent_node_id, known.tier, by="lan", reopen=reopen)
     key = NodeKey.generate()
     request = make_request(key, NodeId(name))
     answer = tree.authority.enrol(token.certificate, request, token.key.sign(join_statement(request)), ())
@@ -53,12 +55,12 @@ def enrolled(tree: Tree, name: str, folder: Path, store: Store) -> Member:
     return Member(folder, store, Identity(NodeId(name), key, answer.certificate, roots, authority))
 
 
-def anew(tree: Tree, name: str) -> Member:
+def anew(tree: Tree, name: str, *, reopen: bool = False) -> Member:
     """A new machine with an empty store for a node that exists."""
     folder = tree.folder / f"{name} anew"
     folder.mkdir()
     store = Store.create_anew(folder / STORE_NAME, NodeId(name), clock=tree.clock, source=random.Random(7))
-    return enrolled(tree, name, folder, store)
+    return enrolled(tree, name, folder, store, reopen=reopen)
 
 
 def test_a_new_store_gets_the_register_and_work_goes_on(tree: Tree) -> None:
@@ -251,3 +253,119 @@ def test_a_parent_whose_log_was_pruned_gives_the_state(tree: Tree) -> None:
     for origin in origins:
         assert new.store.digest(origin) == tree.root.store.digest(origin)
     new.store.close()
+
+
+def test_what_was_pruned_is_not_handed_on_and_the_rest_is(tree: Tree) -> None:
+    child, root = tree.add("c"), Parent(tree.root)
+    origin = child.store.own_origin()
+    write(child.store, 5)
+    drain(child, root)
+    pruner = Pruner(tree.root.store, root.hub.verifier, has_parent=False)
+    for plan in pruner.plans(Budget(0)):
+        for _ in pruner.carry_out(plan):
+            pass
+    write(child.store, 2)
+    drain(child, root)
+    assert floor_of(tree.root.store.connection, origin).seq == 6
+    after, head = Head(origin, Seq(0), GENESIS_HASH), tree.root.store.head(origin)
+    root.hub.healer.send_branch(after, head)
+    assert Mail(tree.root.store, Reference(tree.root.store)).unread() == 1
+    assert not root.hub.healer.branch_is_sent(after, head)
+
+
+# --- keys in wrong hands ---------------------------------------------------------------------------------------------
+
+
+def revoke(tree: Tree, name: str) -> None:
+    tree.authority.revoke(NodeId(name), by="lan", reason="stolen")
+
+
+def test_the_register_of_a_stolen_pc_goes_on_at_another_node(tree: Tree) -> None:
+    stolen, heir, parent = tree.add("c"), tree.add("h"), Parent(tree.root)
+    origin = stolen.store.own_origin()
+    write(stolen.store, 700)
+    drain(stolen, parent)
+    revoke(tree, "c")
+    tree.authority.hand_over(origin, NodeId("h"), by="lan")
+    assert drain(heir, parent) == "done"
+    assert heir.store.head(origin).seq == 701, "what the authority had is good, though the key is not any more"
+    write(heir.store, 1, origin=origin)
+    assert drain(heir, parent) == "done"
+    assert tree.root.store.digest(origin) == heir.store.digest(origin)
+    assert not heir.store.alarms()
+
+
+def test_the_register_of_a_stolen_pc_goes_on_at_a_new_one_of_the_same_name(tree: Tree) -> None:
+    stolen, parent = tree.add("c"), Parent(tree.root)
+    origin = stolen.store.own_origin()
+    write(stolen.store, 5)
+    drain(stolen, parent)
+    revoke(tree, "c")
+    new = anew(tree, "c", reopen=True)
+    assert drain(new, parent) == "done"
+    new.store.restored()
+    assert new.store.digest(origin) == stolen.store.digest(origin)
+    write(new.store, 2)
+    assert drain(new, parent) == "done"
+    assert tree.root.store.head(origin).seq == 8
+    write(stolen.store, 1)
+    assert drain(stolen, parent) == "revoked"
+    new.store.close()
+
+
+def test_what_a_stolen_key_signed_and_the_authority_had_not_is_put_aside_for_a_person(tree: Tree) -> None:
+    """It may be what the clerk wrote, or what the thief did: nobody can tell, so it does not go on by itself."""
+    district, stolen = tree.add("d"), tree.add("c", "d")
+    root, middle = Parent(tree.root), Parent(district)
+    origin = stolen.store.own_origin()
+    drain(district, root)
+    write(stolen.store, 3)
+    drain(stolen, middle)
+    drain(district, root)
+    write(stolen.store, 2)
+    drain(stolen, middle)  # the district has these two, the root not
+    revoke(tree, "c")
+    drain(district, root)
+    assert district.store.head(origin).seq == 6, "a revocation alone takes nothing out of a log"
+    assert tree.root.store.head(origin).seq == 4, "and lets nothing more in"
+    new = anew(tree, "c", reopen=True)
+    for _ in range(2):
+        drain(district, root)
+    assert drain(new, middle) == "done"
+    new.store.restored()
+    assert new.store.head(origin).seq == 4
+    write(new.store, 1)
+    assert drain(new, middle) == "done"
+    assert drain(district, root) == "done"
+    assert tree.root.store.digest(origin) == new.store.digest(origin) == district.store.digest(origin)
+    session = middle.meet(new, follow=True).start().run()
+    for _ in range(2):
+        session.parent_end.tick()
+        session.child_end.tick()
+        session.run()
+    assert [alarm.code for alarm in new.store.alarms()] == ["letter_refused"]
+    assert tree.root.store.head(origin).seq == 5
+    new.store.close()
+
+
+def test_a_revocation_takes_nothing_out_of_a_register_that_had_changed_hands_before(tree: Tree) -> None:
+    first, second, parent = tree.add("a"), tree.add("b"), Parent(tree.root)
+    origin = first.store.own_origin()
+    write(first.store, 2)
+    drain(first, parent)
+    tree.authority.hand_over(origin, NodeId("b"), by="lan")
+    drain(second, parent)
+    write(second.store, 4, origin=origin)
+    drain(second, parent)
+    revoke(tree, "b")
+    parent.hub.healer.give_up_what_is_others()
+    assert tree.root.store.head(origin).seq == 7
+
+
+def test_a_log_that_a_revoked_node_has_signed_is_still_whole(tree: Tree) -> None:
+    child, parent = tree.add("c"), Parent(tree.root)
+    write(child.store, 3)
+    drain(child, parent)
+    revoke(tree, "c")
+    proof = prove(tree.root.store, tree.authority.reference, child.store.own_origin())
+    assert proof.verdict == "whole"

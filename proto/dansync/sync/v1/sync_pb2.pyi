@@ -396,12 +396,14 @@ class Heartbeat(_message.Message):
     def __init__(self, probe: _Optional[int] = ..., answer: _Optional[int] = ...) -> None: ...
 
 class Want(_message.Message):
-    __slots__ = ("have", "older")
+    __slots__ = ("have", "older", "point_only")
     HAVE_FIELD_NUMBER: _ClassVar[int]
     OLDER_FIELD_NUMBER: _ClassVar[int]
+    POINT_ONLY_FIELD_NUMBER: _ClassVar[int]
     have: Head
     older: _containers.RepeatedCompositeFieldContainer[Head]
-    def __init__(self, have: _Optional[_Union[Head, _Mapping]] = ..., older: _Optional[_Iterable[_Union[Head, _Mapping]]] = ...) -> None: ...
+    point_only: bool
+    def __init__(self, have: _Optional[_Union[Head, _Mapping]] = ..., older: _Optional[_Iterable[_Union[Head, _Mapping]]] = ..., point_only: _Optional[bool] = ...) -> None: ...
 
 class MailFrame(_message.Message):
     __slots__ = ("id", "to_origin", "kind", "body_bytes", "payload", "last")
