@@ -26,8 +26,8 @@ PARENTS = {"d1": "p", "d2": "p", "a": "d1", "b": "d1", "c": "d2"}
 class Valley:
     """``p`` above ``d1`` (``a``, ``b``) and ``d2`` (``c``)."""
 
-    def __init__(self, folder: Path) -> None:
-        self.clock = ManualClock(NOW_MS)
+    def __init__(self, folder: Path, *, now_ms: int = NOW_MS) -> None:
+        self.clock = ManualClock(now_ms)
         self.tree = Tree(folder, "p", clock=self.clock)
         for name, parent in PARENTS.items():
             self.tree.add(name, parent)
