@@ -30,7 +30,7 @@ from hub.desk.docket import CaseFile, case_file, persons_of_event, tasks
 from hub.desk.families import Families, Family, due, look_again_on, looked_at, names_in, unsettled
 from hub.desk.keys import Keys
 from hub.desk.links import Links, read_links
-from hub.desk.outbox import Outbox
+from hub.desk.outbox import Delivery, Outbox, deliveries_of_case
 from hub.desk.reading import note_changes
 from hub.views.records import read_rulings
 from hub.views.tree import places_above, places_seen
@@ -220,6 +220,14 @@ class CaseDesk:
                 if found is not None:
                     return found
         return None
+
+    def deliveries(self, case: EventRef) -> tuple[tuple[NodeId, Delivery], ...]:
+        """Who was told of what this node decided, or asks, on a case, and who has it by now."""
+        origin = self.own_register()
+        with self._store.database.snapshot() as connection:
+            found = () if origin is None else deliveries_of_case(connection, origin, case)
+        nodes, _ = self._surroundings()
+        return tuple((nodes[told.to_origin], told) for told in found if told.to_origin in nodes)
 
     def _families(self, connection: apsw.Connection, nodes: dict[OriginId, NodeId], places: PlaceBook) -> Families:
         return Families(connection, nodes, places, tuple(read_rulings(connection, self._registers())))

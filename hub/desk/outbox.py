@@ -52,7 +52,7 @@ _QUESTIONS = "SELECT DISTINCT question FROM desk_asked WHERE case_ref = ? AND qu
 _WITHDRAWN = "SELECT withdrawn FROM desk_asked WHERE decision = ? AND withdrawn <> ''"
 _SET_WITHDRAWN = "UPDATE desk_asked SET withdrawn = ? WHERE decision = ?"
 _RECEIPTS = (
-    "SELECT a.to_origin, d.id IS NOT NULL FROM desk_asked AS a LEFT JOIN applied_decision AS d "
+    "SELECT a.to_origin, a.question <> '', d.id IS NOT NULL FROM desk_asked AS a LEFT JOIN applied_decision AS d "
     "ON d.origin = a.to_origin AND d.id = a.decision WHERE a.decision = ? ORDER BY a.to_origin"
 )
 
@@ -64,16 +64,29 @@ def note_unsent(connection: apsw.Connection, origin: OriginId, which: bytes) -> 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Whether a register that was told has applied it, as its own log says."""
+    """A register that was told of a decision or asked a question; ``received``: its own log says that it came, which is
+    when a decision is applied.
+    """
 
     to_origin: OriginId
-    applied: bool
+    is_question: bool
+    received: bool
 
 
 def deliveries(connection: apsw.Connection, decision: str) -> tuple[Delivery, ...]:
     """Who was told of a decision or asked a question, by its name."""
-    rows = connection.execute(_RECEIPTS, (row_id(decision),)).fetchall()
-    return tuple(Delivery(OriginId(bytes(row[0])), bool(row[1])) for row in rows)  # type: ignore[arg-type]
+    rows: list[tuple[Any, ...]] = connection.execute(_RECEIPTS, (row_id(decision),)).fetchall()
+    return tuple(Delivery(OriginId(to_origin), bool(question), bool(there)) for to_origin, question, there in rows)
+
+
+def deliveries_of_case(connection: apsw.Connection, origin: OriginId, case: EventRef) -> tuple[Delivery, ...]:
+    """Who was told of what counts for a case by the decisions of this node, and whom it asks."""
+    made = decided_on(connection, origin, case)
+    told = () if made is None else deliveries(connection, made.id)
+    asked: list[Delivery] = []
+    for (text,) in connection.execute(_QUESTIONS, (case,)).fetchall():
+        asked += deliveries(connection, json.loads(str(text))["decision_id"])
+    return (*told, *asked)
 
 
 class Outbox:

@@ -13,6 +13,7 @@ from conflict.decisions import Decision
 from conflict.reviewing import Task
 from hub.desk.desk import CaseDesk
 from hub.desk.docket import CaseFile, days_open
+from hub.desk.outbox import Delivery
 from node.errors import UsageError
 from node.ids import id_text
 from node.interchange.bundle import local_day
@@ -110,7 +111,9 @@ def cases_list(folder: Path, *, json_mode: bool) -> None:
 def show(folder: Path, case: str, *, json_mode: bool) -> None:
     output = Output(json_mode=json_mode)
     with opened(folder, call="cases show") as (_config, store):
-        found = _file(_desk(store), case)
+        desk = _desk(store)
+        found = _file(desk, case)
+        told = [_told(unit, item) for unit, item in desk.deliveries(found.case.case)]
     words = [] if found.decision is None else list(decision_words(found.decision))
     output.facts(
         [
@@ -122,6 +125,8 @@ def show(folder: Path, case: str, *, json_mode: bool) -> None:
     )
     for text in words:
         output.line(f"  {text}")
+    for line in told:
+        output.line(f"  {line['words']}")
     for comparison in found.comparisons:
         output.line()
         output.line(f"{comparison.link.a} - {comparison.link.b}")
@@ -132,7 +137,7 @@ def show(folder: Path, case: str, *, json_mode: bool) -> None:
     output.line(
         _("To rule: dansync cases decide {folder} {case} same (or: different)").format(folder=folder, case=case)
     )
-    output.document(_case_document(found) | {"words": words})
+    output.document(_case_document(found) | {"words": words, "told": told})
 
 
 @cases.command(
@@ -206,6 +211,20 @@ def _show_side_by_side(output: Output, found: CaseFile, one: str, other: str) ->
     sides = [found.records.get(PersonRef(ref), {}) for ref in (one, other)]
     rows = [(column, sides[0].get(column, ""), sides[1].get(column, "")) for column in PERSON_COLUMNS]
     output.table((_("Field"), one, other), [row for row in rows if row[1] or row[2]])
+
+
+def _told(unit: str, item: Delivery) -> dict[str, Any]:
+    """A register that was told, or asked, and whether its own log says that it has it."""
+    if item.is_question:
+        text = _("{unit}: asked, and has the question.") if item.received else _("{unit}: asked; it is on its way.")
+    else:
+        text = _("{unit}: told, and has applied it.") if item.received else _("{unit}: told; it is on its way.")
+    return {
+        "unit": unit,
+        "question": item.is_question,
+        "received": item.received,
+        "words": text.format(unit=unit),
+    }
 
 
 def _task_document(task: Task) -> dict[str, Any]:

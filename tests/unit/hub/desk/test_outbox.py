@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from conflict.claims import EventRef
 from hub.desk.desk import CaseDesk
-from hub.desk.outbox import deliveries
+from hub.desk.outbox import deliveries, deliveries_of_case
 from node.chain import KIND_DECISION
 from node.ids import Seq
 from node.limits import DAY_MS
@@ -53,11 +54,27 @@ def test_the_receipt_climbs_to_whoever_decided(valley: Valley) -> None:
     valley.desk("p").decide()
     (made,) = valley.decisions("p")
     store = valley.member("p").store
-    assert [(d.to_origin, d.applied) for d in deliveries(store.connection, made.id)] == sorted(
+    assert [(d.to_origin, d.received) for d in deliveries(store.connection, made.id)] == sorted(
         [(valley.origin("a"), False), (valley.origin("c"), False)]
     )
     valley.travel()
-    assert [d.applied for d in deliveries(store.connection, made.id)] == [True, True]
+    assert [d.received for d in deliveries(store.connection, made.id)] == [True, True]
+
+
+def test_a_case_says_who_was_asked_and_who_has_it(valley: Valley) -> None:
+    valley.person("a", "p0", LAN)
+    valley.event("c", "move_in", "n0", LAN, other_place="a")
+    valley.travel()
+    valley.desk("p").decide()
+    store, origin, case = valley.member("p").store, valley.origin("p"), EventRef("c:e1")
+    assert {(d.is_question, d.received) for d in deliveries_of_case(store.connection, origin, case)} == {(True, False)}
+    valley.travel()
+    assert {(d.is_question, d.received) for d in deliveries_of_case(store.connection, origin, case)} == {(True, True)}
+    valley.event("a", "confirm", "p0")
+    valley.travel()
+    valley.decide()
+    case = valley.decisions("p")[0].case
+    assert {(d.is_question, d.received) for d in deliveries_of_case(store.connection, origin, case)} == {(False, True)}
 
 
 def test_a_receipt_is_no_evidence(valley: Valley) -> None:
