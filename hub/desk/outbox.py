@@ -20,7 +20,7 @@ import apsw
 
 from conflict.cases import State
 from conflict.claims import EventRef
-from conflict.decisions import Action, Ask, Decision, decision_id, in_force, seen_by
+from conflict.decisions import Action, Ask, Decision, decision_id, in_force, seen_by, supersedes
 from hub.desk.families import keys_of
 from node import limits
 from node.decision_letters import decision_letter
@@ -47,6 +47,10 @@ _NOTE_ALL = (
 _UNSENT = "SELECT origin, decision FROM desk_unsent ORDER BY origin, decision LIMIT ?"
 _LOOKED_AT = "DELETE FROM desk_unsent WHERE origin = ? AND decision = ?"
 _ONE = f"SELECT {', '.join(COLUMNS)} FROM decision WHERE origin = ? AND id = ?"
+_ABOUT = (
+    f"SELECT {', '.join(f'd.{name}' for name in COLUMNS)} FROM desk_decision AS c "
+    "JOIN decision AS d ON d.origin = c.origin AND d.id = c.decision WHERE c.claim = ? AND c.origin = ?"
+)
 _ASKED = "SELECT to_origin FROM desk_asked WHERE decision = ?"
 _SET_ASKED = (
     "INSERT INTO desk_asked (decision, to_origin, case_ref, question, due_at) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING"
@@ -155,7 +159,8 @@ class Outbox:
     def _post(self, made: Decision, as_of: date, *, is_question: bool) -> None:
         which = row_id(made.id)
         told = {bytes(row[0]) for row in self._connection.execute(_ASKED, (which,)).fetchall()}  # type: ignore[arg-type]
-        for to_origin in self._registers_of(made.asks):
+        asks = made.asks if is_question else (*made.asks, *self._asks_before(made))
+        for to_origin in self._registers_of(asks):
             if to_origin in told:
                 continue
             unit = self._nodes[to_origin]
@@ -165,6 +170,18 @@ class Outbox:
             due_at = self._store.clock.wall_ms() + limits.REMINDER_MS
             self._connection.execute(_SET_ASKED, (which, to_origin, made.case, row, due_at))
             self.posted += 1
+
+    def _asks_before(self, made: Decision) -> list[Ask]:
+        """What was asked by decisions that this one takes back, or takes the place of: whoever heard of those hears of
+        it, also where nothing is asked of them any more.
+        """
+        found: list[Ask] = []
+        for claim in made.claims:
+            for values in self._connection.execute(_ABOUT, (claim, self._origin)).fetchall():
+                before = from_row(dict(zip(COLUMNS, values, strict=True)))
+                if supersedes(made, before):
+                    found += before.asks
+        return found
 
     # --- receipts ----------------------------------------------------------------------------------------------------
 
@@ -275,11 +292,7 @@ def _written(made: Decision, origin: OriginId, as_of: date) -> str:
 
 def decided_on(connection: apsw.Connection, origin: OriginId, case: EventRef) -> Decision | None:
     """The decision of this node that counts for a case; None if it has decided nothing."""
-    rows = connection.execute(
-        f"SELECT {', '.join(f'd.{name}' for name in COLUMNS)} FROM desk_decision AS c "
-        "JOIN decision AS d ON d.origin = c.origin AND d.id = c.decision WHERE c.claim = ? AND c.origin = ?",
-        (case, origin),
-    ).fetchall()
+    rows = connection.execute(_ABOUT, (case, origin)).fetchall()
     made = [from_row(dict(zip(COLUMNS, values, strict=True))) for values in rows]
     found = [one for one in in_force(made) if one.case == case]
     return min(found, key=lambda one: bool(one.undoes), default=None)
