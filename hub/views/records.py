@@ -21,6 +21,7 @@ from conflict.claims import (
     BIRTH,
     CANCEL,
     CORRECTION,
+    PERSONAL,
     RULING,
     STANDING_KINDS,
     Claim,
@@ -49,14 +50,10 @@ _BY_ID = sql(
 )
 _ONE = sql(sa.select(*_PERSON).where(person.c.origin == _ORIGIN, person.c.id == sa.bindparam("id")))
 _KINDS = sa.text("event.kind IN ({})".format(", ".join(f"'{kind}'" for kind in (*STANDING_KINDS, CORRECTION, CANCEL))))
-_PERSONAL: Final = (
-    *("full_name", "sex", "birth_date", "personal_id", "old_card_id", "insurance_id", "father_name", "mother_name"),
-)
-"""What tells who somebody is: new evidence of it reopens a ruling (RESOLVER 3)."""
 _ROW: Final[sa.BindParameter[bytes]] = sa.bindparam("row_id")
 _CLAIM_COLUMNS: Final = (
     *("id", "source_id", "kind", "event_date", "recorded_at", "person_id", "other_place", "other_person_id"),
-    *("target_event_id", "residence", "group_id", *_PERSONAL),
+    *("target_event_id", "residence", "group_id", *PERSONAL),
 )
 _CLAIM = sa.select(*(event.c[name] for name in _CLAIM_COLUMNS)).where(event.c.origin == _ORIGIN)
 _CLAIMS = sql(_CLAIM.where(_KINDS))
@@ -243,7 +240,7 @@ def _evidence(rows: list[tuple[Any, ...]], node_id: str, places: PlaceBook) -> E
                 tuple(sorted(EventRef(refs[cancel]) for cancel in against)),
                 min((cancelled[cancel] for cancel in against), default=None),
                 group,
-                tuple(f"{name}={value}" for name, value in zip(_PERSONAL, said, strict=True) if value),
+                tuple(f"{name}={value}" for name, value in zip(PERSONAL, said, strict=True) if value),
             )
         )
     return Evidence({key: tuple(found) for key, found in claims.items()}, mothers)
