@@ -154,7 +154,7 @@ def _repeats(records: Iterable[Record], links: list[Link]) -> Iterator[Pair]:
 
 
 def _says_who(arrival: Claim) -> bool:
-    """Whether the words tell one person from another: two newborns called "Trai" may stand on one sheet (RESOLVER 19)."""
+    """Whether the words tell one person from another: two newborns on one sheet may be called "Trai"."""
     said = dict(text.partition("=")[::2] for text in arrival.said)
     return "full_name" not in said or "personal_id" in said or parse_name(said["full_name"]).says_anything
 

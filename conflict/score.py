@@ -77,8 +77,8 @@ class Score:
 
     @property
     def is_renamed(self) -> bool:
-        """One number and one day of birth under another name: however little the rest says, a person looks at it or both
-        halves of the move say so (RESOLVER 6).
+        """One number and one day of birth under another name: however little the rest says, a person looks at it, or
+        both halves of the move say so (RESOLVER 6).
         """
         return not self.hard and CHANGED_NAME in self.doubts and self._level(Field.BIRTH) == Birth.SAME_DAY
 

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from node.interchange.bundle import FILES
 from ops.rehearsal.plan import RehearsalOptions
@@ -227,7 +227,7 @@ def _is_below(node: str, parent: str, tree: dict[str, Row]) -> bool:
     return above == parent
 
 
-def as_two_tiers(result: str, nodes: dict[str, Any] = THREE) -> str:
+def as_two_tiers(result: str) -> str:
     """What three tiers say, with provinces in the place of districts."""
     for district, province in _ABOVE_DISTRICT.items():
         result = result.replace(f" at {district} (district)", f" at {province} (province)")
