@@ -62,7 +62,7 @@ def test_hard_reports_cost_recall_and_not_precision(tmp_path: Path) -> None:
     assert found.recall >= 0.9
 
 
-def test_hardly_anybody_counts_elsewhere_than_can_be_known(tmp_path: Path) -> None:
+def test_hardly_anybody_counts_elsewhere_than_can_be_known() -> None:
     found = count(seed=77, persons=3_000, moves=300, level="real")
     assert found.persons > 3_000
     assert found.merged == 0
