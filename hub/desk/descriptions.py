@@ -50,11 +50,12 @@ CANCELS_MAX: Final = 200
 @dataclass(frozen=True, slots=True)
 class Described:
     """A record that may be compared. ``sheet`` names those who were written down together; it says nothing of the
-    order in which anything came.
+    order in which anything came. ``is_newcomer``: an arrival made it, or a birth, which the commune of the mother's
+    parents may have registered as well (RESOLVER 46); whoever it is may be in another register already.
     """
 
     party: Party
-    is_arrival: bool
+    is_newcomer: bool
 
     @property
     def description(self) -> Description:
@@ -106,7 +107,7 @@ class Descriptions:
         name = source_id or id_text(row_id)
         report = self._report(node_id, moves) if description.says_who else ""
         party = Party(f"{node_id}:{name}", description, _sheet(node_id, arrived), household, report)
-        return Described(party, arrived is not None)
+        return Described(party, any(move.stands for move in made_by))
 
     def _report(self, node_id: NodeId, moves: list[_Move]) -> str:
         """The arrival that made a record, in its words; '' for a record that no arrival made."""

@@ -7,7 +7,7 @@ tables. Two processes may work at one desk.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final, cast
 
@@ -15,7 +15,7 @@ import apsw
 
 from conflict.blocking import BLOCK_RECORDS_MAX
 from conflict.cases import State
-from conflict.claims import EventRef
+from conflict.claims import EventRef, recorded_instant
 from conflict.decisions import Parameters as DecisionParameters
 from conflict.decisions import parameters_of
 from conflict.links import Link
@@ -27,16 +27,18 @@ from conflict.settlement import Outcome, resolve
 from hub.desk.decisions import Decisions
 from hub.desk.descriptions import Descriptions
 from hub.desk.docket import CaseFile, case_file, persons_of_event, tasks
-from hub.desk.families import Families, Family, due, look_again_on, looked_at, unsettled
+from hub.desk.families import Families, Family, due, keys_of, look_again_on, looked_at, unsettled
 from hub.desk.keys import Keys
 from hub.desk.links import Links, read_links
 from hub.desk.reading import note_changes
+from hub.desk.undoing import Undoing, foreseen, what_to_undo, without
 from hub.views.records import read_rulings
 from hub.views.tree import places_above, places_seen
 from node.chain import KIND_DECISION
 from node.ids import NodeId, OriginId
 from node.interchange.bundle import local_day
 from node.reference import Reference
+from node.register.operations import moment_text
 from node.store import PURPOSE_REGISTER, Profile, Store
 
 PERSONS_AT_ONCE: Final = 250
@@ -174,17 +176,39 @@ class CaseDesk:
         return tasks(outcomes)
 
     def case_file(self, ref: str, policy: Policy = DEFAULT_POLICY) -> CaseFile | None:
-        """The case that an event (node_id:event_id) is in, whatever its state; None if it is in none."""
+        """The case that an event (node_id:event_id) is in, or that a record (node_id:person_id) names, whatever its
+        state; None if it is in none.
+        """
         with self._store.database.snapshot() as connection:
-            nodes, places = self._surroundings()
-            families = self._families(connection, nodes, places)
-            descriptions = Descriptions(connection, nodes, places)
-            for person in persons_of_event(connection, nodes, ref):
-                family = families.of(person)
-                outcome = self._outcome(family, policy, places, self._today())
-                found = case_file(connection, nodes, descriptions, self._parameters, family, outcome, ref)
-                if found is not None:
-                    return found
+            found = self._look_up(connection, ref, policy)
+        return None if found is None else found[0]
+
+    def undoing(self, ref: str, one: str = "", other: str = "", policy: Policy = DEFAULT_POLICY) -> Undoing | None:
+        """What taking back the link or the ruling in a case comes to; None if there is no such case. ``one`` and
+        ``other`` name the two records where there are several pairs. Raises ``UsageError``.
+        """
+        with self._store.database.snapshot() as connection:
+            found = self._look_up(connection, ref, policy)
+            if found is None:
+                return None
+            file, family = found
+            change = what_to_undo(file, self._store.node_id, one, other)
+            moment = recorded_instant(moment_text(self._store.clock.wall_ms()))
+            rulings = without(family.rulings, change, self._store.node_id, moment)
+            places = self._surroundings()[1]
+            after = self._outcome(replace(family, rulings=rulings), policy, places, self._today())
+        return foreseen(file, change, after)
+
+    def _look_up(self, connection: apsw.Connection, ref: str, policy: Policy) -> tuple[CaseFile, Family] | None:
+        nodes, places = self._surroundings()
+        families = self._families(connection, nodes, places)
+        descriptions = Descriptions(connection, nodes, places)
+        for person in (*persons_of_event(connection, nodes, ref), *keys_of(connection, nodes, (ref,))):
+            family = families.of(person)
+            outcome = self._outcome(family, policy, places, self._today())
+            found = case_file(connection, nodes, descriptions, self._parameters, family, outcome, ref, places)
+            if found is not None:
+                return found, family
         return None
 
     def _families(self, connection: apsw.Connection, nodes: dict[OriginId, NodeId], places: PlaceBook) -> Families:

@@ -247,9 +247,11 @@ def _evidence(rows: list[tuple[Any, ...]], node_id: str, places: PlaceBook) -> E
 
 
 def read_rulings(connection: apsw.Connection, profiles: dict[OriginId, Profile]) -> Iterator[Ruling]:
-    """What reviewers ruled, in no order. One whose words cannot be read has no effect."""
+    """What reviewers ruled, also what they took back, in no order. One whose words cannot be read has no effect."""
     for origin, profile in profiles.items():
-        for row_id, source_id, recorded_at, one, other, reason in connection.execute(_RULINGS, {"origin": origin}):
+        rows: list[tuple[Any, ...]] = connection.execute(_RULINGS, {"origin": origin}).fetchall()
+        against = _withdrawn(connection, origin, f"{profile.node_id}:", [row[0] for row in rows])
+        for row_id, source_id, recorded_at, one, other, reason in rows:
             if reason in {"same", "different"}:
                 yield Ruling(
                     EventRef(_ref(f"{profile.node_id}:", source_id, row_id)),
@@ -258,7 +260,28 @@ def read_rulings(connection: apsw.Connection, profiles: dict[OriginId, Profile])
                     reason == "same",
                     profile.node_id,
                     recorded_instant(recorded_at),
+                    withdrawn_by=against.get(row_id, ()),
                 )
+
+
+def _withdrawn(
+    connection: apsw.Connection, origin: OriginId, prefix: str, targets: list[bytes]
+) -> dict[bytes, tuple[EventRef, ...]]:
+    """The cancels in force against some events."""
+    cancels: dict[bytes, bytes] = {}
+    refs: dict[bytes, EventRef] = {}
+    queue = list(targets)
+    while queue:
+        target = queue.pop()
+        found: list[tuple[Any, ...]] = connection.execute(
+            _CLAIMS_AGAINST, {"origin": origin, "row_id": target}
+        ).fetchall()
+        for row in found:
+            if row[0] not in cancels:
+                cancels[row[0]] = target
+                refs[row[0]] = EventRef(_ref(prefix, row[1], row[0]))
+                queue.append(row[0])
+    return {target: tuple(sorted(refs[c] for c in by)) for target, by in withdrawals(cancels).items()}
 
 
 def _ref(prefix: str, source_id: str, row_id: bytes) -> str:
