@@ -27,6 +27,7 @@ from node.schema import COMMIT_FIELDS
 from node.store import Store
 
 _TAGGED = f"SELECT {', '.join(COMMIT_FIELDS)} FROM change_log WHERE origin = ? AND tag = ? ORDER BY seq"
+_ORIGINS = f"SELECT DISTINCT origin FROM change_log WHERE tag = ? AND kind = '{KIND_IMPORT}' ORDER BY origin"
 _CANCELS = "SELECT id FROM event WHERE origin = ? AND target_event_id = ?"
 _ENTERED = "SELECT created_by IS NULL, state FROM person WHERE origin = ? AND id = ?"
 _KINDS = "SELECT kind FROM event WHERE origin = ? AND id = ?"
@@ -56,17 +57,31 @@ class Undone:
     withdrawn: int
 
 
-def find_batch(store: Store, origin: OriginId, import_id: str) -> Batch:
-    """What is left to take back of an import. Raises ``UsageError`` if the log has no such import, or not all of it."""
+def origin_of_import(store: Store, import_id: str) -> OriginId:
+    """The own origin into which an import went. Raises ``UsageError`` if there is none, or if it is another node's."""
     with store.database.snapshot() as connection:
-        commits = [Commit(*row) for row in connection.execute(_TAGGED, (origin, import_id))] if import_id else []
-        if not commits:
-            raise UsageError(
-                f"The register here has no import {import_id}.",
-                hint="Its id stands in what dansync import said, and in: dansync log FOLDER",
-            )
+        found = [OriginId(row[0]) for row in connection.execute(_ORIGINS, (import_id,))] if import_id else []
+    own = set(store.own_origins()).intersection(found)
+    if own:
+        return min(own)
+    if found:
+        node_id = store.profiles()[found[0]].node_id
+        raise UsageError(
+            f"The import {import_id} was made at {node_id}; only there it can be taken back.",
+            hint=f"At {node_id}: dansync cases undo FOLDER --import {import_id}",
+        )
+    raise UsageError(
+        f"The register here has no import {import_id}.",
+        hint="Its id stands in what dansync import said, and in: dansync log FOLDER --json (the tag)",
+    )
+
+
+def find_batch(store: Store, origin: OriginId, import_id: str) -> Batch:
+    """What is left to take back of an import of that origin. Raises ``UsageError`` if the log has not all of it."""
+    with store.database.snapshot() as connection:
+        commits = [Commit(*row) for row in connection.execute(_TAGGED, (origin, import_id))]
         floor = floor_of(connection, origin).seq
-        if commits[0].seq <= floor + 1 and floor:
+        if floor and (not commits or commits[0].seq <= floor + 1):
             raise UsageError(
                 f"The log begins at commit {floor + 1}: a part of the import {import_id} may have been let go.",
                 hint="Withdraw its events one by one: dansync record cancel FOLDER --event EVENT",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import rich_click as click
 
@@ -16,10 +16,10 @@ from hub.desk.docket import CaseFile, days_open
 from node.errors import UsageError
 from node.ids import id_text
 from node.interchange.bundle import local_day
-from node.interchange.values import EventRow
-from node.register.operations import record_event
 from node.schema import PERSON_COLUMNS
 from node.store import Store
+from ops.cli.case_undoing import record_ruling, undo_case, undo_import
+from ops.cli.case_words import STATES
 from ops.cli.command import Group, command_options
 from ops.cli.options import author_option, folder_argument, opened
 from ops.cli.output import Output
@@ -27,16 +27,6 @@ from ops.explaining import decision_words
 from ops.i18n import N_, _
 from ops.link_words import FIELDS, LEVELS, score_words
 
-STATES: Final = {
-    State.OPEN_OUT: N_("left, arrived nowhere yet"),
-    State.OPEN_IN: N_("arrived, found nowhere yet"),
-    State.PROPOSED: N_("waits for a ruling"),
-    State.MATCHED: N_("both halves found, the old office was asked"),
-    State.SETTLED: N_("settled"),
-    State.DISPUTED: N_("in dispute"),
-    State.CANCELLED: N_("cancelled"),
-    State.LAPSED: N_("waiting time over"),
-}
 _case_argument = click.argument("case", metavar="CASE")
 
 
@@ -158,12 +148,7 @@ def decide(folder: Path, case: str, verdict: str, *, one: str, other: str, autho
     with opened(folder, call="cases decide", user=author) as (_config, store):
         desk = _desk(store)
         pair = _pair(_file(desk, case), one, other)
-        today = local_day(store.clock.wall_ms()).isoformat()
-        row = EventRow(
-            *(store.node_id, "", "ruling", today, "", pair[0], "", "", "", pair[1], verdict),
-            columns=("",) * len(PERSON_COLUMNS),
-        )
-        recorded = record_event(store, row, author=author, origin=desk.own_register())
+        recorded = record_ruling(store, desk, pair, verdict, author=author)
         desk.catch_up()
         after = desk.case_file(case)
     state = "" if after is None else after.case.state.value
@@ -171,6 +156,45 @@ def decide(folder: Path, case: str, verdict: str, *, one: str, other: str, autho
     if after is not None:
         output.line(_("The case: {state}.").format(state=_(STATES[after.case.state])))
     output.document({"ruling": id_text(recorded.id), "one": pair[0], "other": pair[1], "state": state})
+
+
+@cases.command(
+    help=N_(
+        "Take back what joined or parted two records, or a whole wrong import.\n\n"
+        "Of a CASE: a ruling of this node is withdrawn, and what was in force before it counts again; a link that was "
+        "made automatically is ruled different, which can be undone in the same way. Later events stand on the record "
+        "that they were written on. With --import, at the node where the import was made: all that it brought is "
+        "withdrawn. Nothing is deleted."
+    ),
+    examples=(
+        "dansync cases undo /srv/binh-dinh tran-phu:e17 --dry-run",
+        "dansync cases undo /srv/binh-dinh tran-phu:e17",
+        "dansync cases undo /srv/tran-phu --import 0197f0aa-6c4e-7d31-8d3e-2f6f5b1f9a10",
+    ),
+)
+@folder_argument
+@click.argument("case", metavar="[CASE]", default="")
+@click.option("--import", "import_id", default="", metavar="ID", help=N_("The id that dansync import has told."))
+@click.option("--one", default="", metavar="NODE:PERSON", help=N_("One of the two records."))
+@click.option("--other", default="", metavar="NODE:PERSON", help=N_("The other one."))
+@click.option("--dry-run", is_flag=True, help=N_("Say what would happen, and do nothing."))
+@author_option
+@command_options
+def undo(
+    folder: Path, case: str, import_id: str, one: str, other: str, *, dry_run: bool, author: str, json_mode: bool
+) -> None:
+    if bool(case) == bool(import_id):
+        raise UsageError(
+            "Name what is to be undone: either a case or an import.",
+            hint="dansync cases undo FOLDER CASE, or: dansync cases undo FOLDER --import ID",
+        )
+    output = Output(json_mode=json_mode)
+    call = "cases undo --import" if import_id else "cases undo"
+    with opened(folder, call=call, user=author) as (_config, store):
+        if import_id:
+            undo_import(output, folder, store, import_id, author=author, dry_run=dry_run)
+        else:
+            undo_case(output, store, case, (one, other), author=author, dry_run=dry_run)
 
 
 def _desk(store: Store) -> CaseDesk:

@@ -28,7 +28,7 @@ UNIT_LEVEL: Final = {
     68: (_REFORM, "conflict/test_case_reform.py", "case_68"),
     69: (_REFORM, "conflict/test_case_reform.py", "case_69"),
     71: ("no file of the result has the asymmetry of reports", "conflict/test_case_process.py", "case_71"),
-    72: ("a bundle does not tell imports apart", "conflict/test_case_process.py", "case_72"),
+    72: ("a bundle does not tell imports apart", "ops/cli/test_cases_undo.py", "case_72"),
     73: ("no column of a bundle says that an address is protected", "conflict/test_case_process.py", "case_73"),
     74: ("no file of the result has the queue of reviewers", "conflict/test_case_process.py", "case_74"),
     75: ("a bundle brings no parameters", "conflict/test_case_process.py", "case_75"),

@@ -13,7 +13,7 @@ from node.ids import Seq
 from node.interchange.values import EventRow, PersonRow
 from node.register import undoing
 from node.register.importing import NodeImport
-from node.register.undoing import Undone, find_batch, undo_batch
+from node.register.undoing import Undone, find_batch, origin_of_import, undo_batch
 from tests.unit.register.office import Office, event, person
 
 
@@ -135,7 +135,7 @@ def test_a_commit_of_an_undoing_has_at_most_500_rows(office: Office) -> None:
 @pytest.mark.parametrize("import_id", ["", "no-such-import"])
 def test_an_import_that_is_not_in_the_log_is_refused_with_a_hint(office: Office, import_id: str) -> None:
     with pytest.raises(UsageError, match="no import") as caught:
-        find_batch(office.store, office.origin, import_id)
+        origin_of_import(office.store, import_id)
     assert "dansync log" in caught.value.hint
 
 
