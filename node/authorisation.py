@@ -57,6 +57,7 @@ CALLS: Final[dict[str, dict[Role, Scope]]] = {
     "cases list": _LOOK,
     "cases show": _LOOK,
     "cases decide": {"reviewer": "own", "authority": "own"},
+    "cases scan": {"reviewer": "own", "authority": "own"},
     "cases undo": {"reviewer": "own", "authority": "own"},
     "cases undo --import": _WRITE,
     "import": _WRITE,

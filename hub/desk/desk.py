@@ -7,6 +7,7 @@ tables. Two processes may work at one desk.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final, cast
@@ -23,6 +24,7 @@ from conflict.parameters import Parameters, current_parameters
 from conflict.places import PlaceBook
 from conflict.policy import DEFAULT_POLICY, Policy
 from conflict.reviewing import Task
+from conflict.rulings import prevailing
 from conflict.settlement import Outcome, resolve
 from hub.desk.decisions import Decisions
 from hub.desk.descriptions import Descriptions
@@ -31,6 +33,7 @@ from hub.desk.families import Families, Family, due, keys_of, look_again_on, loo
 from hub.desk.keys import Keys
 from hub.desk.links import Links, read_links
 from hub.desk.reading import note_changes
+from hub.desk.scanning import Double, by_number, within
 from hub.desk.undoing import Undoing, foreseen, what_to_undo, without
 from hub.views.records import read_rulings
 from hub.views.tree import places_above, places_seen
@@ -198,6 +201,21 @@ class CaseDesk:
             places = self._surroundings()[1]
             after = self._outcome(replace(family, rulings=rulings), policy, places, self._today())
         return foreseen(file, change, after)
+
+    def scan(self, communes: Collection[NodeId] = ()) -> list[Double]:
+        """Standing records that look like one person and that nobody has ruled on: under one number in the whole view,
+        or all that stand in some communes. To be called after ``catch_up``.
+        """
+        with self._store.database.snapshot() as connection:
+            nodes, places = self._surroundings()
+            descriptions = Descriptions(connection, nodes, places)
+            if communes:
+                origins = [origin for origin, node_id in nodes.items() if node_id in communes]
+                found = within(connection, descriptions, origins, self._parameters)
+            else:
+                found = by_number(connection, descriptions, nodes, self._parameters)
+            ruled = prevailing(read_rulings(connection, self._registers()), places)
+        return [double for double in found if double.pair not in ruled]
 
     def _look_up(self, connection: apsw.Connection, ref: str, policy: Policy) -> tuple[CaseFile, Family] | None:
         nodes, places = self._surroundings()

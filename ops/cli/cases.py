@@ -14,10 +14,11 @@ from conflict.reviewing import Task
 from hub.desk.desk import CaseDesk
 from hub.desk.docket import CaseFile, days_open
 from node.errors import UsageError
-from node.ids import id_text
+from node.ids import NodeId, id_text
 from node.interchange.bundle import local_day
 from node.schema import PERSON_COLUMNS
 from node.store import Store
+from ops.cli.case_scanning import show_doubles
 from ops.cli.case_undoing import record_ruling, undo_case, undo_import
 from ops.cli.case_words import STATES
 from ops.cli.command import Group, command_options
@@ -195,6 +196,41 @@ def undo(
             undo_import(output, folder, store, import_id, author=author, dry_run=dry_run)
         else:
             undo_case(output, store, case, (one, other), author=author, dry_run=dry_run)
+
+
+@cases.command(
+    help=N_(
+        "Look for persons who stand in the registers twice.\n\n"
+        "Arrivals are compared by themselves. People who stand in a register are not: this compares those under one "
+        "personal number, or with --commune everybody who stands there, as after a restore or a merger of communes. "
+        "Nothing is written down but with --record: then those whose number, name and date of birth agree are ruled "
+        "to be one person, and are in dispute until somebody has visited both homes. dansync cases undo takes it back."
+    ),
+    examples=(
+        "dansync cases scan /srv/binh-dinh",
+        "dansync cases scan /srv/binh-dinh --commune tran-phu --commune le-loi",
+        "dansync cases scan /srv/binh-dinh --record",
+    ),
+)
+@folder_argument
+@click.option("--commune", "communes", multiple=True, metavar="NODE", help=N_("Compare all who stand there."))
+@click.option("--record", is_flag=True, help=N_("Rule that the sure ones are one person each."))
+@author_option
+@command_options
+def scan(folder: Path, *, communes: tuple[str, ...], record: bool, author: str, json_mode: bool) -> None:
+    output = Output(json_mode=json_mode)
+    with opened(folder, call="cases scan", user=author) as (_config, store):
+        desk = _desk(store)
+        unknown = set(communes) - {profile.node_id for profile in store.profiles().values()}
+        if unknown:
+            raise UsageError(
+                f"There is no register of {min(unknown)} here.", hint="Name nodes as they stand in: dansync origin list"
+            )
+        doubles = desk.scan([NodeId(name) for name in communes])
+        sure = [double for double in doubles if double.sure]
+        for double in sure if record else ():
+            record_ruling(store, desk, double.pair, "same", author=author)
+    show_doubles(output, folder, doubles, recorded=record)
 
 
 def _desk(store: Store) -> CaseDesk:

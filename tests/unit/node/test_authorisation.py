@@ -52,6 +52,7 @@ EXPECTED: dict[str, str] = {
     "cases list": "--yyyy",
     "cases show": "--yyyy",
     "cases decide": "---y-y",
+    "cases scan": "---y-y",
     "cases undo": "---y-y",
     "cases undo --import": "----yy",
     "import": "----yy",
