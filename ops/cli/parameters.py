@@ -91,7 +91,8 @@ def parameters_list(folder: Path, *, json_mode: bool) -> None:
     if now.held:
         output.warn(
             _(
-                "Newer weights are in force that this release cannot read: no case is decided here before it is upgraded."
+                "Newer weights are in force that this release cannot read: "
+                "no case is decided here before it is upgraded."
             )
         )
     output.document({"parameters": lines, "held": now.held})
