@@ -30,7 +30,7 @@ SCRUB_PAUSE_MIN_MS: Final = 5
 SCRUB_BUSY_PAUSE_MS: Final = 1_000  # while children's batches wait to be applied
 
 # --- the case desk ----------------------------------------------------------------------------------------------------
-DESK_INTERVAL_MS: Final = 1_000  # how soon a running hub looks at what has come
+CASE_INTERVAL_S: Final = 1  # how soon a running hub looks at what has come
 SCRUB_ROTTEN_MAX: Final = 10_000  # rows of an origin that are named and can be put back at once
 
 # --- commits ---------------------------------------------------------------------------------------------------------

@@ -26,8 +26,17 @@ class Casework:
     called when a decision has been written down, which is to climb.
     """
 
-    def __init__(self, store: Store, in_store: InStore, busy: Callable[[], bool], decided: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        in_store: InStore,
+        busy: Callable[[], bool],
+        decided: Callable[[], None],
+        *,
+        interval_s: int = limits.CASE_INTERVAL_S,
+    ) -> None:
         self._store = store
+        self._interval_s = interval_s
         self._desk = CaseDesk(store)
         self._in_store = in_store
         self._busy = busy
@@ -37,7 +46,7 @@ class Casework:
     async def keep_looking(self) -> None:
         """Until cancelled. What fails is tried again the next time."""
         while True:
-            await asyncio.sleep(limits.DESK_INTERVAL_MS / 1_000)
+            await asyncio.sleep(self._interval_s)
             try:
                 await self.look()
             except DansyncError as error:

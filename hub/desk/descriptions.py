@@ -50,11 +50,12 @@ CANCELS_MAX: Final = 200
 @dataclass(frozen=True, slots=True)
 class Described:
     """A record that may be compared. ``sheet`` names those who were written down together; it says nothing of the
-    order in which anything came.
+    order in which anything came. ``is_newcomer``: an arrival made it, or a birth, which the commune of the mother's
+    parents may have registered as well (RESOLVER 46); whoever it is may be in another register already.
     """
 
     party: Party
-    is_arrival: bool
+    is_newcomer: bool
 
     @property
     def description(self) -> Description:
@@ -104,7 +105,7 @@ class Descriptions:
         household = f"{node_id}:{household_id.hex()}" if household_id is not None else ""
         name = source_id or id_text(row_id)
         party = Party(f"{node_id}:{name}", description, _sheet(node_id, arrived), household)
-        return Described(party, arrived is not None)
+        return Described(party, any(move.stands for move in made_by))
 
     def _named(self, move: _Move | None) -> str:
         return "" if move is None else self._places.named(move.place, move.day).node_id

@@ -67,7 +67,14 @@ class ProcessTree:
             if row.parent_id:
                 cable = self.cables[row.node_id] = self._relays.relay(("127.0.0.1", ports[row.parent_id]))
                 parent = f"127.0.0.1:{cable.port}"
-            config = NodeConfig(folder, NodeId(row.node_id), parent, listen, reconnect_ms_max=RECONNECT_MS_MAX)
+            config = NodeConfig(
+                folder,
+                NodeId(row.node_id),
+                parent,
+                listen,
+                reconnect_ms_max=RECONNECT_MS_MAX,
+                case_interval_s=0,  # whose day is not today: cases are settled as of the bundle's day, at the end
+            )
             self.nodes[row.node_id] = NodeProcess(config)
 
     def admit(self) -> None:
