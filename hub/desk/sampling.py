@@ -92,13 +92,13 @@ class Sampling:
         for origin, home in self._some(tuple(homes), HOUSEHOLDS_MAX):
             rows = self._connection.execute(_MEMBERS, (origin, home)).fetchall()
             found = (self._descriptions.read(origin, RowId(row[0])) for row in rows)  # type: ignore[arg-type]
-            yield [each.description for each in found if each is not None and not each.is_arrival]
+            yield [each.description for each in found if each is not None and not each.is_newcomer]
 
     def _people(self) -> Iterator[Description]:
         """Those whose words are counted: nobody twice because of a move."""
         for number in self._some(tuple(self._register.parties), PEOPLE_MAX):
             found = self._described(number)
-            if found is not None and not found.is_arrival:
+            if found is not None and not found.is_newcomer:
                 yield found.description
 
     def _some(self, everything: tuple[_T, ...], count: int) -> list[_T]:
