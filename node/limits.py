@@ -36,6 +36,7 @@ SCRUB_ROTTEN_MAX: Final = 10_000  # rows of an origin that are named and can be 
 # --- commits ---------------------------------------------------------------------------------------------------------
 COMMIT_BYTES_MAX: Final = 4 * MIB  # one transaction's changeset; larger work is split into several commits
 IMPORT_ROWS_PER_COMMIT_MAX: Final = 500  # a bulk import's unit of undo and of resume
+PARAMETERS_BYTES_MAX: Final = 1 * MIB  # one table of weights, with how common words are: 30 KB of 800 words
 TEXT_BYTES_MAX: Final = 4 * KIB  # one text value of a register row
 AUTHOR_BYTES_MAX: Final = 200
 TAG_BYTES_MAX: Final = 200

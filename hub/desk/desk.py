@@ -7,6 +7,7 @@ tables. Two processes may work at one desk.
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -20,11 +21,12 @@ from conflict.claims import EventRef, recorded_instant
 from conflict.decisions import Parameters as DecisionParameters
 from conflict.decisions import parameters_of
 from conflict.links import Link
-from conflict.parameters import Parameters, current_parameters
+from conflict.parameters import Parameters
 from conflict.places import PlaceBook
 from conflict.policy import DEFAULT_POLICY, Policy
 from conflict.reviewing import Task
 from conflict.rulings import prevailing
+from conflict.sampling import Counted, learn
 from conflict.settlement import Outcome, resolve
 from hub.desk.decisions import Decisions
 from hub.desk.descriptions import Descriptions
@@ -33,13 +35,16 @@ from hub.desk.families import Families, Family, due, keys_of, look_again_on, loo
 from hub.desk.keys import Keys
 from hub.desk.links import Links, read_links
 from hub.desk.reading import note_changes
+from hub.desk.sampling import Sampling
 from hub.desk.scanning import Double, by_number, within
+from hub.desk.trial import Trial, links_by, trial
 from hub.desk.undoing import Undoing, foreseen, what_to_undo, without
 from hub.views.records import read_rulings
 from hub.views.tree import places_above, places_seen
-from node.chain import KIND_DECISION
+from node.chain import KIND_DECISION, Head
 from node.ids import NodeId, OriginId
 from node.interchange.bundle import local_day
+from node.matching import InForce, in_force, introduced
 from node.reference import Reference
 from node.register.operations import moment_text
 from node.store import PURPOSE_REGISTER, Profile, Store
@@ -76,7 +81,22 @@ class CaseDesk:
         self._store = store
         self._block_max = block_max
         self._reference = Reference(store)
-        self._parameters = parameters or current_parameters()
+        self._given = parameters
+        self._known: tuple[Head | None, InForce] | None = None
+
+    @property
+    def _in_force(self) -> InForce:
+        """What to compare by, read again when the reference data have moved."""
+        if self._given is not None:
+            return InForce(self._given)
+        head = self._reference.head()
+        if self._known is None or self._known[0] != head:
+            self._known = (head, in_force(introduced(self._store)))
+        return self._known[1]
+
+    @property
+    def _parameters(self) -> Parameters:
+        return self._in_force.parameters
 
     def step(self) -> bool:
         """One small step; False if there was nothing to do. Raises ``StoreError``; then the step did not happen."""
@@ -105,7 +125,7 @@ class CaseDesk:
         store, now = self._store, self._store.clock.wall_ms()
         as_of = local_day(now)
         origin = self.own_register()
-        if origin is None:
+        if origin is None or self._in_force.held:
             return None
         with store.capture_beside(author="", kind=KIND_DECISION, recorded_at=now, origin=origin) as capture:
             connection = capture.connection
@@ -241,6 +261,26 @@ class CaseDesk:
             for table in _TABLES:
                 connection.execute(f"DELETE FROM {table}")
             self._store.forget_fact(_FACT_SETTING)
+
+    def try_out(self, parameters: Parameters) -> Trial:
+        """What the cases would be by other weights; nothing is changed. After ``catch_up``."""
+        _nodes, places = self._surroundings()
+        searched = not places_above(self._store.node_id, places, self._reference)
+        return trial(self._store, self.links(), self.links_by(parameters), self._today(), searched=searched)
+
+    def links_by(self, parameters: Parameters) -> tuple[Link, ...]:
+        """As ``links``, by other weights; the table stays as it is. After ``catch_up``."""
+        with self._store.database.snapshot() as connection:
+            descriptions = Descriptions(connection, *self._surroundings())
+            found = links_by(connection, descriptions, Keys(connection, self._block_max), parameters)
+            return tuple(sorted(found, key=lambda link: (link.a, link.b)))
+
+    def estimate(self, rng: random.Random, *, version: int, source: str) -> tuple[Parameters, Counted]:
+        """New weights from the register here, and what they stand on. Nothing comes into force. After ``catch_up``."""
+        with self._store.database.snapshot() as connection:
+            descriptions = Descriptions(connection, *self._surroundings())
+            sampling = Sampling(connection, descriptions, Keys(connection, self._block_max), rng)
+            return learn(self._parameters, sampling.draw(), version=version, source=source)
 
     def links(self) -> tuple[Link, ...]:
         """As they stand, sorted by the records."""

@@ -102,7 +102,16 @@ def show(folder: Path, case: str, *, json_mode: bool) -> None:
     output = Output(json_mode=json_mode)
     with opened(folder, call="cases show") as (_config, store):
         found = _file(_desk(store), case)
-    words = [] if found.decision is None else list(decision_words(found.decision))
+    show_case(output, found)
+    output.line()
+    output.line(
+        _("To rule: dansync cases decide {folder} {case} same (or: different)").format(folder=folder, case=case)
+    )
+    output.document(_case_document(found) | {"words": _words(found)})
+
+
+def show_case(output: Output, found: CaseFile) -> None:
+    """One case for people: why, what is asked of whom, and the records side by side."""
     output.facts(
         [
             (_("Case"), found.case.case),
@@ -111,7 +120,7 @@ def show(folder: Path, case: str, *, json_mode: bool) -> None:
             (_("Events"), ", ".join(found.case.refs)),
         ]
     )
-    for text in words:
+    for text in _words(found):
         output.line(f"  {text}")
     for comparison in found.comparisons:
         output.line()
@@ -119,11 +128,10 @@ def show(folder: Path, case: str, *, json_mode: bool) -> None:
         _show_side_by_side(output, found, comparison.link.a, comparison.link.b)
         for text in [] if comparison.scored is None else score_words(comparison.scored):
             output.line(f"  {text}")
-    output.line()
-    output.line(
-        _("To rule: dansync cases decide {folder} {case} same (or: different)").format(folder=folder, case=case)
-    )
-    output.document(_case_document(found) | {"words": words})
+
+
+def _words(found: CaseFile) -> list[str]:
+    return [] if found.decision is None else list(decision_words(found.decision))
 
 
 @cases.command(
