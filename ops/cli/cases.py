@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from conflict.decisions import Decision
 from conflict.reviewing import Task
 from hub.desk.desk import CaseDesk
 from hub.desk.docket import CaseFile, days_open
+from hub.desk.outbox import Delivery
 from node.errors import UsageError
 from node.ids import NodeId, id_text
 from node.interchange.bundle import local_day
@@ -101,17 +103,19 @@ def cases_list(folder: Path, *, json_mode: bool) -> None:
 def show(folder: Path, case: str, *, json_mode: bool) -> None:
     output = Output(json_mode=json_mode)
     with opened(folder, call="cases show") as (_config, store):
-        found = _file(_desk(store), case)
-    show_case(output, found)
+        desk = _desk(store)
+        found = _file(desk, case)
+        told = [_told(unit, item) for unit, item in desk.deliveries(found.case.case)]
+    show_case(output, found, told)
     output.line()
     output.line(
         _("To rule: dansync cases decide {folder} {case} same (or: different)").format(folder=folder, case=case)
     )
-    output.document(_case_document(found) | {"words": _words(found)})
+    output.document(_case_document(found) | {"words": _words(found), "told": told})
 
 
-def show_case(output: Output, found: CaseFile) -> None:
-    """One case for people: why, what is asked of whom, and the records side by side."""
+def show_case(output: Output, found: CaseFile, told: Sequence[dict[str, Any]] = ()) -> None:
+    """One case for people: why, what is asked of whom, who has it by now, and the records side by side."""
     output.facts(
         [
             (_("Case"), found.case.case),
@@ -122,6 +126,8 @@ def show_case(output: Output, found: CaseFile) -> None:
     )
     for text in _words(found):
         output.line(f"  {text}")
+    for line in told:
+        output.line(f"  {line['words']}")
     for comparison in found.comparisons:
         output.line()
         output.line(f"{comparison.link.a} - {comparison.link.b}")
@@ -274,6 +280,20 @@ def _show_side_by_side(output: Output, found: CaseFile, one: str, other: str) ->
     sides = [found.records.get(PersonRef(ref), {}) for ref in (one, other)]
     rows = [(column, sides[0].get(column, ""), sides[1].get(column, "")) for column in PERSON_COLUMNS]
     output.table((_("Field"), one, other), [row for row in rows if row[1] or row[2]])
+
+
+def _told(unit: str, item: Delivery) -> dict[str, Any]:
+    """A register that was told, or asked, and whether its own log says that it has it."""
+    if item.is_question:
+        text = _("{unit}: asked, and has the question.") if item.received else _("{unit}: asked; it is on its way.")
+    else:
+        text = _("{unit}: told, and has applied it.") if item.received else _("{unit}: told; it is on its way.")
+    return {
+        "unit": unit,
+        "question": item.is_question,
+        "received": item.received,
+        "words": text.format(unit=unit),
+    }
 
 
 def _task_document(task: Task) -> dict[str, Any]:
