@@ -30,12 +30,13 @@ SCRUB_PAUSE_MIN_MS: Final = 5
 SCRUB_BUSY_PAUSE_MS: Final = 1_000  # while children's batches wait to be applied
 
 # --- the case desk ----------------------------------------------------------------------------------------------------
-DESK_INTERVAL_MS: Final = 1_000  # how soon a running hub looks at what has come
+CASE_INTERVAL_S: Final = 1  # how soon a running hub looks at what has come
 SCRUB_ROTTEN_MAX: Final = 10_000  # rows of an origin that are named and can be put back at once
 
 # --- commits ---------------------------------------------------------------------------------------------------------
 COMMIT_BYTES_MAX: Final = 4 * MIB  # one transaction's changeset; larger work is split into several commits
 IMPORT_ROWS_PER_COMMIT_MAX: Final = 500  # a bulk import's unit of undo and of resume
+PARAMETERS_BYTES_MAX: Final = 1 * MIB  # one table of weights, with how common words are: 30 KB of 800 words
 TEXT_BYTES_MAX: Final = 4 * KIB  # one text value of a register row
 AUTHOR_BYTES_MAX: Final = 200
 TAG_BYTES_MAX: Final = 200

@@ -247,6 +247,23 @@ registered_origin = _captured(
     _text("state"),  # '' or 'retired'
 )
 
+matching_parameters = _captured(
+    "matching_parameters",  # weights by which records are compared; the newest one is in force (node.matching)
+    _integer("number"),  # 1, 2, 3 ... in the order of the authority's acts; ids have no order
+    _integer("version"),
+    _text("hash"),  # of the canonical form, hexadecimal (conflict.parameters)
+    _blob("document"),  # JSON, UTF-8
+)
+
+unit_succession = _captured(
+    "unit_succession",  # a unit took over from another one, wholly or in part, as a reform ordered it (node.reform)
+    _text("old_code"),
+    _text("old_valid_from"),
+    _text("new_code"),
+    _text("new_valid_from"),
+    _text("since"),  # YYYY-MM-DD
+)
+
 holding = _captured(
     "holding",  # from this commit on, only this node may extend the subject; the newest one counts
     _blob("subject"),
@@ -617,10 +634,13 @@ alarm = _local(
 REGISTER_TABLES: Final = (household, person, event)
 REFERENCE_TABLES: Final = (
     *(unit, registered_node, invitation, enrolment_request, enrolment, registered_origin, holding),
+    *(matching_parameters, unit_succession),
 )
 APPLIED_TABLES: Final = (applied_decision, applied_ask)
 CAPTURED_TABLES: Final = (origin_profile, *REGISTER_TABLES, local_user, *REFERENCE_TABLES, decision, *APPLIED_TABLES)
-INSERT_ONLY_TABLES: Final = frozenset({"event", "holding", "decision", "applied_decision", "applied_ask"})
+INSERT_ONLY_TABLES: Final = frozenset(
+    {"event", "holding", "decision", "matching_parameters", "unit_succession", "applied_decision", "applied_ask"}
+)
 CAPTURED_NAMES: Final = tuple(table.name for table in CAPTURED_TABLES)
 COLUMN_NAMES: Final = {table.name: tuple(column.name for column in table.columns) for table in CAPTURED_TABLES}
 COLUMN_COUNTS: Final = {table.name: len(table.columns) for table in CAPTURED_TABLES}

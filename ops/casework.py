@@ -33,9 +33,12 @@ class Casework:
         in_store: InStore,
         busy: Callable[[], bool],
         decided: Callable[[], None],
+        *,
+        interval_s: int = limits.CASE_INTERVAL_S,
         key: NodeKey | None = None,
     ) -> None:
         self._store = store
+        self._interval_s = interval_s
         self._desk = CaseDesk(store, key=key)
         self._posted = 0
         self._in_store = in_store
@@ -46,7 +49,7 @@ class Casework:
     async def keep_looking(self) -> None:
         """Until cancelled. What fails is tried again the next time."""
         while True:
-            await asyncio.sleep(limits.DESK_INTERVAL_MS / 1_000)
+            await asyncio.sleep(self._interval_s)
             try:
                 await self.look()
             except DansyncError as error:

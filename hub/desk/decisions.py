@@ -97,7 +97,8 @@ class Decisions:
     def decide(self, outcome: Settled, family: Family, as_of: date) -> tuple[Decision, ...]:
         """Write down what ``outcome``, of one family, decides otherwise than before. Returns what is new."""
         claims_of = {record.ref: _claims_of(record) for record in family.records}
-        claims = {ruling.ref for ruling in family.rulings}.union(*claims_of.values())
+        said = {ref for ruling in family.rulings for ref in (ruling.ref, *ruling.withdrawn_by)}
+        claims = said.union(*claims_of.values())
         known = self.made_before(claims)
         heard = {claim for made in known for claim in made.claims}
         came = {ref for case in outcome.cases for ref in case.refs} - heard

@@ -94,9 +94,9 @@ class Families:
         )
 
     def concerned_by(self, claims: Collection[str]) -> Iterator[PersonKey]:
-        """The members about whom one of the claims is."""
+        """The members about whom one of the claims is. A case of standing records alone is named by these."""
         for key, record in self._records.items():
-            if any(claim.ref in claims for claim in record.claims):
+            if record.ref in claims or any(claim.ref in claims for claim in record.claims):
                 yield key
 
     def _record(self, key: PersonKey) -> Record | None:

@@ -136,4 +136,4 @@ def _entry(found: Described | None) -> _Entry:
         return _Entry()
     sheet = key_number(f"sheet {found.party.sheet}") if found.party.sheet else 0
     keys = frozenset(map(key_number, block_keys(found.description)))
-    return _Entry(int(found.is_arrival), sheet, keys)
+    return _Entry(int(found.is_newcomer), sheet, keys)

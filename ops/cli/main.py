@@ -68,6 +68,7 @@ COMMANDS: Final = (
             "record": "record:record",
             "inbox": "inbox:inbox",
             "cases": "cases:cases",
+            "parameters": "parameters:parameters",
             "import": "data:import_",
             "export": "data:export",
         },
