@@ -192,12 +192,23 @@ class Outbox:
         now = self._store.clock.wall_ms()
         rows: list[tuple[Any, ...]] = self._connection.execute(_DUE, (now, count)).fetchall()
         for which, to_origin, question, reminders, withdrawn, has_it in rows:
-            over = has_it or self._mail.reference.is_retired(to_origin) or not self._counts(which, question, withdrawn)
+            over = has_it or self._is_silent(to_origin, reminders) or not self._counts(which, question, withdrawn)
             due_at = 0
             if not over and self._remind(which, to_origin, question):
                 due_at = now + (limits.REMINDER_MS << min(reminders, limits.REMINDERS_DOUBLED_MAX))
             self._connection.execute(_SET_DUE, (due_at, reminders + 1, which, to_origin))
         return bool(rows)
+
+    def _is_silent(self, to_origin: OriginId, reminders: int) -> bool:
+        """Whether no receipt can come, as far as is known here: the register ended, or goes on below others by now.
+        The latter are written to a few times all the same.
+        """
+        reference = self._mail.reference
+        holder = reference.last_holder(to_origin)
+        if holder is None or reference.is_retired(to_origin):
+            return True
+        is_below = holder == self._store.node_id or reference.next_hop(self._store.node_id, holder) is not None
+        return not is_below and reminders >= limits.REMINDERS_DEPARTED_MAX
 
     def _counts(self, which: bytes, question: str, withdrawn: str) -> bool:
         """A question that was withdrawn is not asked any more; what withdrew it has to arrive."""
