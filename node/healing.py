@@ -257,9 +257,9 @@ class Healer:
             self._report(Fork(found, head, found), RESTORED, now)
 
     def give_up_side(self, common: Head, confirmed: Head, trunk: Head, side: Head, now: int) -> None:
-        """A snapshot at ``trunk`` takes the place of the log, inside the caller's transaction: our commits from ``common``
-        to ``side`` are kept aside, and those behind ``confirmed``, which only this store has, go to the holder. If that
-        is this node, it reads them once it is whole.
+        """A snapshot at ``trunk`` takes the place of the log, inside the caller's transaction: our commits behind
+        ``common``, up to ``side``, are kept aside, and those behind ``confirmed``, which only this store has, go to the
+        holder. If that is this node, it reads them once it is whole.
         """
         connection = self._store.connection
         which = self._report(Fork(common, trunk, side), TRUNK, now)

@@ -193,8 +193,8 @@ class SnapshotDesk:
     def _give_up_what_is_only_here(
         self, connection: apsw.Connection, offer: SnapshotOffer, local: Head, now: int
     ) -> None:
-        """Commits that the other side did not find on its chain leave the log. The holder gets those that no parent ever
-        confirmed, and does them again on what stands now; of the others it hears from whoever confirmed them.
+        """Commits that the other side did not find on its chain leave the log. The holder gets those that no parent
+        ever confirmed, and does them again on what stands now; of the others it hears from whoever confirmed them.
         """
         origin = local.origin
         common = self._last_common(connection, offer, local)
@@ -207,8 +207,8 @@ class SnapshotDesk:
                 connection.execute(statement, {"which": origin, "after": common.seq})
 
     def _last_common(self, connection: apsw.Connection, offer: SnapshotOffer, local: Head) -> Head:
-        """Up to where our log surely is on the chain of the other side. Behind it nothing may stay in the log: what comes
-        back in a letter would be taken for what is there.
+        """Up to where our log surely is on the chain of the other side. Behind it nothing may stay in the log: what
+        comes back in a letter would be taken for what is there.
         """
         points = [changelog.floor_of(connection, local.origin)]
         points += [point for point in (offer.after, offer.head) if point is not None and point.seq <= local.seq]
