@@ -166,6 +166,7 @@ class Links:
             if link.child_end.closed.clean:
                 world.note("finished")
                 world.met.add(link.child)
+                world.replacing.came_back(world.machines[link.child])
             self.drop(link)
 
     def acknowledged(self, link: Link) -> dict[OriginId, Hash]:

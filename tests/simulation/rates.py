@@ -33,6 +33,7 @@ class Rates:
     anew: float = 0.15
     move: float = 0.15
     stick: float = 0.5
+    reimage: float = 0.15
     frame_dropped: float = 0.004
     frame_doubled: float = 0.004
     frame_delayed: float = 0.05
@@ -51,6 +52,7 @@ PEACE: Final = Rates(
     anew=0,
     move=0,
     stick=0,
+    reimage=0,
     tick_ms=(100, 500),
 )
 """No faults: what is under way gets where it belongs."""

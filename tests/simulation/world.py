@@ -36,6 +36,7 @@ from tests.simulation.mishaps import Mishaps
 from tests.simulation.model import OriginModel, Violation
 from tests.simulation.people import People
 from tests.simulation.rates import PEACE, Rates
+from tests.simulation.replacing import Replacing
 from tests.simulation.sticks import Sticks
 
 __all__ = ["TREE", "Rates", "World"]
@@ -75,6 +76,7 @@ class World:
         self.mishaps = Mishaps(self)
         self.decay = Decay(self)
         self.care = Care(self)
+        self.replacing = Replacing(self)
         self.sticks = Sticks(self)
         self.links = Links(self)
         self.checks = Checks(self)
@@ -169,6 +171,7 @@ class World:
             (rates.anew, self.care.take_anew),
             (rates.move, self.care.move),
             (rates.stick, self.sticks.carry),
+            (rates.reimage, self.replacing.reimage),
         ]
         action = self.rng.choices([action for _, action in choices], [weight for weight, _ in choices])[0]
         action()
