@@ -56,6 +56,15 @@ def unfinished(store: Store, reference: Reference) -> tuple[Head, ...]:
     )
 
 
+def held_here(store: Store, reference: Reference) -> list[Head]:
+    """How far the registers are that this node holds now. One that was handed on before any of it had come is none."""
+    return [
+        state.head
+        for state in store.states()
+        if state.own and ((holding := reference.holder(state.head.origin)) is None or holding.node_id == store.node_id)
+    ]
+
+
 def missing_origins(
     reference: Reference, here: NodeId, states: Sequence[OriginState]
 ) -> tuple[tuple[OriginId, NodeId], ...]:

@@ -10,6 +10,7 @@ from node.identity.keys import NodeKey
 from node.identity.statements import join_statement
 from node.ids import NodeId
 from node.reference import DISSOLVED, Reference
+from node.takeover import held_here
 from tests.simulation.machine import Machine
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Replacing:
     def came_back(self, machine: Machine) -> None:
         """A session has come to its end: what the parent had is there, and people may write again."""
         store = machine.store
-        if store is not None and store.restoring and all(state.head.seq for state in store.states() if state.own):
+        if store is None or not store.restoring:
+            return
+        if all(head.seq for head in held_here(store, Reference(store))):
             self.world.handle(machine, store.restored, f"restored {machine.name}")
             self.world.note("restored-from-parent")
