@@ -33,7 +33,8 @@ class Rates:
     anew: float = 0.15
     move: float = 0.15
     stick: float = 0.5
-    reimage: float = 0.15
+    reimage: float = 0.1
+    dissolve: float = 0.05
     frame_dropped: float = 0.004
     frame_doubled: float = 0.004
     frame_delayed: float = 0.05
@@ -53,6 +54,7 @@ PEACE: Final = Rates(
     move=0,
     stick=0,
     reimage=0,
+    dissolve=0,
     tick_ms=(100, 500),
 )
 """No faults: what is under way gets where it belongs."""

@@ -5,13 +5,18 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
+from node.draining import Remains, older_points, points, remains, send_rest
+from node.errors import UsageError
+from node.healing import Healer
 from node.identity.certificates import make_request
 from node.identity.keys import NodeKey
 from node.identity.statements import join_statement
 from node.ids import NodeId
+from node.receipts import confirm, keep
 from node.reference import DISSOLVED, Reference
 from node.takeover import held_here
 from tests.simulation.machine import Machine
+from tests.simulation.model import Violation
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -66,3 +71,72 @@ class Replacing:
         if all(head.seq for head in held_here(store, Reference(store))):
             self.world.handle(machine, store.restored, f"restored {machine.name}")
             self.world.note("restored-from-parent")
+
+    # --- a district ends ---------------------------------------------------------------------------------------------
+
+    def dissolve(self) -> None:
+        """Its children are given to another hub, and what it wrote itself goes on at its parent. It keeps its machine,
+        and whatever is only there.
+        """
+        world = self.world
+        root = world.machines[world.root]
+        ended = self.dissolved()
+        hubs = [name for name in world.tree if name not in (*world.communes, *ended)]
+        district = world.rng.choice([*(name for name in hubs if name != world.root), ""])
+        if district and root.up and root.disk.fuse is None:
+            self.dissolve_node(district, world.rng.choice([name for name in hubs if name != district]))
+
+    def dissolve_node(self, district: str, heir: str) -> None:
+        """The authority, which is up, rules so; ``heir`` is the hub below which the children belong from now on."""
+        world = self.world
+        for child in [name for name, parent in world.tree.items() if parent == district]:
+            world.care.move_to(child, heir)
+        ended: list[bool] = []
+
+        def work() -> None:
+            try:
+                world.authority.dissolve(NodeId(district), by="clerk")
+            except UsageError:  # a restored authority may have other children below it, of which it will hear
+                world.note("not-dissolved")
+            else:
+                ended.append(True)
+
+        world.handle(world.machines[world.root], work, f"dissolve {district}")
+        if ended:
+            world.note("dissolved")
+
+    def dissolved(self) -> set[str]:
+        """Nodes below which nobody may belong, as the authority has it now."""
+        root = self.world.machines[self.world.root]
+        nodes = Reference(root.running).nodes() if root.up else ()
+        return {str(node.node_id) for node in nodes if node.state == DISSOLVED}
+
+    def send_the_rest(self, machine: Machine) -> None:
+        """What a dissolved node cannot send any more itself goes to the holder as letters."""
+        self.world.handle(machine, lambda: void(self._remains(machine)), f"drain {machine.name}")
+
+    def require_drained(self) -> None:
+        """Everything has climbed: ``dansync drain`` at a dissolved node says that nothing is only there."""
+        for name in sorted(self.dissolved()):
+            machine = self.world.machines[name]
+            found = self._remains(machine)
+            if found.left:
+                lines = [(line.standing, line.own, line.head.seq, line.reason) for line in found.lines]
+                raise Violation(f"drained: {name}, which was dissolved, still has {found.letters} letters, {lines}")
+            self.world.note("drained")
+
+    def _remains(self, machine: Machine) -> Remains:
+        """One round of asking the parent for receipts, after a session."""
+        above = self.world.machines[machine.parent]
+        store, reference, parent = machine.running, Reference(machine.running), NodeId(above.name)
+        healer = Healer(store, reference, machine.key)
+        receipts = confirm(above.running, above.key, points(store))
+        keep(store, parent, receipts)
+        again = confirm(above.running, above.key, older_points(store, reference, parent))
+        keep(store, parent, again)
+        send_rest(store, reference, healer, [*receipts, *again])
+        return remains(store, reference, healer, parent)
+
+
+def void(_: Remains) -> None:
+    """Looked at later."""

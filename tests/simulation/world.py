@@ -172,6 +172,7 @@ class World:
             (rates.move, self.care.move),
             (rates.stick, self.sticks.carry),
             (rates.reimage, self.replacing.reimage),
+            (rates.dissolve, self.replacing.dissolve),
         ]
         action = self.rng.choices([action for _, action in choices], [weight for weight, _ in choices])[0]
         action()
@@ -284,6 +285,10 @@ class World:
             self.links.drop(link)
         self._all_up()
         self._climb()
+        for machine in map(self.machines.__getitem__, self.replacing.dissolved()):
+            self.replacing.send_the_rest(machine)
+        self._climb()
+        self.replacing.require_drained()
         self.checks.check_rows()
         self.checks.check_former_holders()
 
