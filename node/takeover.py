@@ -14,13 +14,15 @@ from collections.abc import Sequence
 
 from node.chain import Head
 from node.ids import NodeId, OriginId
+from node.mending import mend
 from node.reference import Reference
 from node.store import OriginState, Store
 
 
 def prepare(store: Store, reference: Reference) -> bool:
     """Expect the origins that were handed to this node or to one below it. True if there are new ones. Those that
-    nobody else held before come up by themselves.
+    nobody else held before come up by themselves. A copy that becomes the register is first made what its log says: what
+    has rotted in it would be the truth from then on. That takes as long as replaying its log.
     """
     node_id = store.node_id
     states = {state.head.origin: state for state in store.states()}
@@ -32,6 +34,8 @@ def prepare(store: Store, reference: Reference) -> bool:
         state = states.get(holding.subject)
         if holding.node_id == node_id:
             if state is None or not state.own:
+                if state is not None:
+                    mend(store, state.head, None)
                 store.adopt(holding.subject, own=True, via="")
                 new = True
         else:
