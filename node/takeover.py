@@ -21,8 +21,8 @@ from node.store import OriginState, Store
 
 def prepare(store: Store, reference: Reference) -> bool:
     """Expect the origins that were handed to this node or to one below it. True if there are new ones. Those that
-    nobody else held before come up by themselves. A copy that becomes the register is first made what its log says: what
-    has rotted in it would be the truth from then on. That takes as long as replaying its log.
+    nobody else held before come up by themselves. A copy that becomes the register is first made what its log says:
+    what has rotted in it would be the truth from then on. That takes as long as replaying its log.
     """
     node_id = store.node_id
     states = {state.head.origin: state for state in store.states()}
