@@ -5,7 +5,8 @@ the origin; its earlier commits come from the parent. Until they are here, nobod
 before keeps what it has and writes no more: what it had not sent is kept for healing (``node.holding`` refuses).
 
 A node that lost its store and has a new one takes over from itself: everything that it holds, and that nodes below it
-hold, from the first commit on and as far as the parent has it.
+hold, from the first commit on and as far as the parent has it. Below another parent than before, that one does not have
+it either, and takes it from its own parent first.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ def prepare(store: Store, reference: Reference) -> bool:
     new = False
     anew = store.restoring
     for holding in reference.current_holdings():
-        if not holding.node_id or (holding.number == 0 and not anew):
+        asked = holding.subject in store.wanted_below
+        if not holding.node_id or (holding.number == 0 and not anew and not asked):
             continue  # it comes up by itself, or nobody writes it any more
         state = states.get(holding.subject)
         if holding.node_id == node_id:
@@ -55,7 +57,11 @@ def unfinished(store: Store, reference: Reference) -> tuple[Head, ...]:
         heads[holding.subject]
         for holding in reference.current_holdings()
         if holding.subject in heads
-        and (anew or heads[holding.subject].seq < holding.from_seq)
+        and (
+            anew
+            or heads[holding.subject].seq < holding.from_seq
+            or (holding.subject in store.wanted_below and not heads[holding.subject].seq)
+        )
         and (holding.node_id == node_id or reference.next_hop(node_id, holding.node_id) is not None)
     )
 

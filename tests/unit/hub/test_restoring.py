@@ -128,6 +128,28 @@ def test_a_register_that_is_handed_on_before_it_came_is_not_waited_for(tree: Tre
     new.store.close()
 
 
+def test_a_new_store_below_another_parent_gets_the_register_through_it(tree: Tree) -> None:
+    old, heir, child = tree.add("d"), tree.add("e"), tree.add("c", "d")
+    origin, root = child.store.own_origin(), Parent(tree.root)
+    drain(old, root)
+    write(child.store, 3)
+    drain(child, Parent(old))
+    drain(old, root)
+    tree.authority.move(NodeId("c"), NodeId("e"), by="lan")
+    new = anew(tree, "c")
+    drain(heir, root)
+    assert drain(new, Parent(heir)) == "done"
+    assert new.store.head(origin).seq == 0, "nobody has it there"
+    assert drain(heir, root) == "done"
+    assert drain(new, Parent(heir)) == "done"
+    new.store.restored()
+    assert new.store.head(origin) == child.store.head(origin) == heir.store.head(origin)
+    write(new.store, 1)
+    assert drain(new, Parent(heir)) == drain(heir, root) == "done"
+    assert tree.root.store.digest(origin) == new.store.digest(origin)
+    new.store.close()
+
+
 def test_a_hub_gets_what_is_below_it_too(tree: Tree) -> None:
     district, commune = tree.add("d"), tree.add("c", "d")
     root = Parent(tree.root)
