@@ -35,6 +35,8 @@ class Rates:
     stick: float = 0.5
     reimage: float = 0.1
     dissolve: float = 0.05
+    decide: float = 0
+    casework: float = 0
     frame_dropped: float = 0.004
     frame_doubled: float = 0.004
     frame_delayed: float = 0.05
@@ -55,6 +57,8 @@ PEACE: Final = Rates(
     stick=0,
     reimage=0,
     dissolve=0,
+    decide=0,
+    casework=0,
     tick_ms=(100, 500),
 )
 """No faults: what is under way gets where it belongs."""

@@ -7,7 +7,7 @@ or takes them from their holder. Then all faults end and everything must climb w
 tier, and nothing that a disk still holds may be missing without a report.
 
 ``World`` holds the machines and runs their handlers. What happens to them stands in modules of its own: ``people``, ``care``,
-``mishaps``, ``decay`` and ``links``, each with steps that draw and with acts that are told what to do; ``checks`` has what must hold.
+``mishaps``, ``decay``, ``deciding`` and ``links``, each with steps that draw and with acts that are told what to do; ``checks`` has what must hold.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from node.ids import Hash, NodeId, OriginId, RowId, Seq, UnitCode
 from tests.simulation.care import Care
 from tests.simulation.checks import Checks
 from tests.simulation.decay import Decay
+from tests.simulation.deciding import Deciding
 from tests.simulation.disk import PowerLoss
 from tests.simulation.links import Links
 from tests.simulation.machine import Machine
@@ -77,6 +78,7 @@ class World:
         self.decay = Decay(self)
         self.care = Care(self)
         self.replacing = Replacing(self)
+        self.deciding = Deciding(self)
         self.sticks = Sticks(self)
         self.links = Links(self)
         self.checks = Checks(self)
@@ -173,6 +175,8 @@ class World:
             (rates.stick, self.sticks.carry),
             (rates.reimage, self.replacing.reimage),
             (rates.dissolve, self.replacing.dissolve),
+            (rates.decide, self.deciding.decide),
+            (rates.casework, self.deciding.casework),
         ]
         action = self.rng.choices([action for _, action in choices], [weight for weight, _ in choices])[0]
         action()
@@ -285,12 +289,19 @@ class World:
             self.links.drop(link)
         self._all_up()
         self._climb()
-        for machine in map(self.machines.__getitem__, self.replacing.dissolved()):
-            self.replacing.send_the_rest(machine)
-        self._climb()
-        self.replacing.require_drained()
+        self._let_dissolved_nodes_go()
         self.checks.check_rows()
+        self.deciding.require_that_all_were_told()
         self.checks.check_former_holders()
+
+    def _let_dissolved_nodes_go(self) -> None:
+        """Where districts have ended, what they still have goes to its holders, and nothing may be left."""
+        ended = sorted(self.replacing.dissolved())
+        for name in ended:
+            self.replacing.send_the_rest(self.machines[name])
+        if ended:
+            self._climb()
+            self.replacing.require_drained()
 
     def settle(self, rounds_max: int = SETTLE_ROUNDS_MAX) -> int:
         """Whole sessions, the lowest nodes first, until everything is where it belongs; returns how many rounds that
