@@ -134,6 +134,12 @@ class Families:
         return self.connection.execute(statement, values).fetchall()
 
 
+def names_in(family: Family) -> set[str]:
+    """Every name that a case of a family can bear: a claim, what withdraws one, or a record."""
+    claims = (claim for record in family.records for claim in record.claims)
+    return {record.ref for record in family.records}.union(*((claim.ref, *claim.withdrawn_by) for claim in claims))
+
+
 def keys_of(connection: apsw.Connection, nodes: Mapping[OriginId, NodeId], refs: Iterable[str]) -> Iterator[PersonKey]:
     """The rows that refs name: one each, if anybody."""
     for ref in refs:

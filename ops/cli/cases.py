@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from conflict.decisions import Decision
 from conflict.reviewing import Task
 from hub.desk.desk import CaseDesk
 from hub.desk.docket import CaseFile, days_open
+from hub.desk.outbox import Delivery
 from node.errors import UsageError
 from node.ids import NodeId, id_text
 from node.interchange.bundle import local_day
@@ -101,8 +103,17 @@ def cases_list(folder: Path, *, json_mode: bool) -> None:
 def show(folder: Path, case: str, *, json_mode: bool) -> None:
     output = Output(json_mode=json_mode)
     with opened(folder, call="cases show") as (_config, store):
-        found = _file(_desk(store), case)
-    words = [] if found.decision is None else list(decision_words(found.decision))
+        desk = _desk(store)
+        found = _file(desk, case)
+        told = [_told(unit, item) for unit, item in desk.deliveries(found.case.case)]
+    show_case(output, found, told)
+    for number, text in enumerate(next_words(found, folder)):
+        output.line(text if number else f"\n{text}")
+    output.document(_case_document(found) | {"words": _words(found), "told": told})
+
+
+def show_case(output: Output, found: CaseFile, told: Sequence[dict[str, Any]] = ()) -> None:
+    """One case for people: why, what is asked of whom, who has it by now, and the records side by side."""
     output.facts(
         [
             (_("Case"), found.case.case),
@@ -111,8 +122,10 @@ def show(folder: Path, case: str, *, json_mode: bool) -> None:
             (_("Events"), ", ".join(found.case.refs)),
         ]
     )
-    for text in (*words, *map(ruling_words, found.rulings)):
+    for text in (*_words(found), *map(ruling_words, found.rulings)):
         output.line(f"  {text}")
+    for line in told:
+        output.line(f"  {line['words']}")
     output.line(_("As it stands now:"))
     for person in found.persons:
         output.line(f"  {person_words(person)}")
@@ -122,9 +135,10 @@ def show(folder: Path, case: str, *, json_mode: bool) -> None:
         _show_side_by_side(output, found, comparison.link.a, comparison.link.b)
         for text in [] if comparison.scored is None else score_words(comparison.scored):
             output.line(f"  {text}")
-    for number, text in enumerate(next_words(found, folder)):
-        output.line(text if number else f"\n{text}")
-    output.document(_case_document(found) | {"words": words})
+
+
+def _words(found: CaseFile) -> list[str]:
+    return [] if found.decision is None else list(decision_words(found.decision))
 
 
 @cases.command(
@@ -267,6 +281,20 @@ def _show_side_by_side(output: Output, found: CaseFile, one: str, other: str) ->
     sides = [found.records.get(PersonRef(ref), {}) for ref in (one, other)]
     rows = [(_(COLUMNS[column]), sides[0].get(column, ""), sides[1].get(column, "")) for column in PERSON_COLUMNS]
     output.table((_("Field"), one, other), [row for row in rows if row[1] or row[2]])
+
+
+def _told(unit: str, item: Delivery) -> dict[str, Any]:
+    """A register that was told, or asked, and whether its own log says that it has it."""
+    if item.is_question:
+        text = _("{unit}: asked, and has the question.") if item.received else _("{unit}: asked; it is on its way.")
+    else:
+        text = _("{unit}: told, and has applied it.") if item.received else _("{unit}: told; it is on its way.")
+    return {
+        "unit": unit,
+        "question": item.is_question,
+        "received": item.received,
+        "words": text.format(unit=unit),
+    }
 
 
 def _task_document(task: Task) -> dict[str, Any]:
