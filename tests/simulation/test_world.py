@@ -42,6 +42,8 @@ BUSY = Rates(
     retire=0,
     backup=0,
     restore=0,
+    reimage=0,
+    dissolve=0,
 )
 """Rows rot and are asked for while much is recorded: answers come late, and at older commits than the log has."""
 RESTORED = Rates(
@@ -56,10 +58,31 @@ RESTORED = Rates(
     mend=0,
     hand_over=0,
     retire=0,
+    reimage=0,
+    dissolve=0,
 )
 """Stores become older copies of themselves while people write on the same rows on both sides."""
+REPLACED = Rates(reimage=0.6)
+"""Machines lose their whole disk, and restore from their parents."""
+DISSOLVED = Rates(record=6, dissolve=0.6, cut=1.5)
+"""Districts end with communes, letters and commits under way."""
+PRUNED = Rates(prune=1.5, restore=1.0, backup=1.0)
+"""What is put back is older than what others have kept."""
 
-DECIDING = Rates(record=5, decide=8, casework=1, connect=4, advance=3, restore=0.8, backup=1, rot=0, mend=0, anew=0)
+DECIDING = Rates(
+    record=5,
+    decide=8,
+    casework=1,
+    connect=4,
+    advance=3,
+    restore=0.8,
+    backup=1,
+    rot=0,
+    mend=0,
+    anew=0,
+    reimage=0,
+    dissolve=0,
+)
 """Hubs decide while stores become older copies of themselves, registers change hands and communes get other parents."""
 
 
@@ -96,6 +119,10 @@ def test_the_log_guarantees_hold_over_many_seeds_and_every_fault_fires() -> None
         "row-gone",
         "row-rotten",
         "asked-for-rows",
+        "reimaged",
+        "restored-from-parent",
+        "dissolved",
+        "drained",
     ):
         assert fired[fault] > 0, f"{fault} never happened: {fired}"
 
@@ -248,6 +275,15 @@ def never_answers_for_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RowDesk, "_answers", lambda *_: iter(()))
 
 
+def restores_nothing_from_the_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Store, "restoring", property(lambda _: False))
+
+
+def leaves_at_a_dissolved_node_what_it_cannot_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Healer, "send_branch", lambda *_: None)
+    monkeypatch.setattr(Healer, "give_what_nobody_confirmed", lambda *_: None)
+
+
 def prunes_what_nobody_has_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pruner, "_confirmed", lambda _self, _connection, state: state.head.seq)
 
@@ -275,6 +311,8 @@ VARIANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "prunes what nobody has confirmed": prunes_what_nobody_has_confirmed,
     "forgets whom a decision asks when it comes back": forgets_whom_a_decision_asks_when_it_comes_back,
     "applies a decision whenever it comes": applies_a_decision_whenever_it_comes,
+    "restores nothing from the parent": restores_nothing_from_the_parent,
+    "leaves at a dissolved node what it cannot send": leaves_at_a_dissolved_node_what_it_cannot_send,
 }
 RATES: dict[str, Rates] = {
     "takes snapshots and forgets what is only here": Rates(record=5, prune=3, backup=1.5, restore=1.5, move=0),
@@ -284,6 +322,8 @@ RATES: dict[str, Rates] = {
     "never answers for rows": BUSY,
     "forgets whom a decision asks when it comes back": DECIDING,
     "applies a decision whenever it comes": DECIDING,
+    "restores nothing from the parent": REPLACED,
+    "leaves at a dissolved node what it cannot send": DISSOLVED,
 }
 BUDGET = 60  # seeds; the worst variant needed 1 to 20 when this was written
 
