@@ -1,5 +1,5 @@
-"""``make bench-claims``: the case desk of a province at work, with the goals beside the figures. Nothing here can fail on
-time.
+"""``make bench-claims``: the case desk of a province at work, with the goals beside the figures. Nothing here can fail
+on time.
 
 The register of the province is made and brought in first, in this process; a process of its own then opens the store as
 its daemon would, brings the keys of everybody up to date, takes the reports of a year in groups and at the end one by

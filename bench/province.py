@@ -115,11 +115,10 @@ def _recorded(tree: _Tree, events: list[EventRow], at_once: int, singles: int, n
         reports += sum(row.kind in _REPORTS for row in group)
         nodes = dict.fromkeys(row.node_id for row in group)
         groups.append(tuple(work for node_id in nodes for work in tree.take(node_id)))
-    alone: list[tuple[Work, ...]] = []
-    for row in events[begin:]:
-        if tree.record(row) and row.kind in _REPORTS:
-            alone.append(tuple(tree.take(row.node_id)))  # with what else was written down there before it
-    return Stream(tuple(groups), claims, reports, tuple(alone), now_ms)
+    alone = tuple(  # each with what else was written down there before it
+        tuple(tree.take(row.node_id)) for row in events[begin:] if tree.record(row) and row.kind in _REPORTS
+    )
+    return Stream(tuple(groups), claims, reports, alone, now_ms)
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ tables. Two processes may work at one desk.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final, cast
@@ -33,7 +34,7 @@ from hub.desk.links import Links, read_links
 from hub.desk.reading import note_changes
 from hub.views.records import read_rulings
 from hub.views.tree import places_above, places_seen
-from node.chain import KIND_DECISION
+from node.chain import KIND_DECISION, Head
 from node.ids import NodeId, OriginId
 from node.interchange.bundle import local_day
 from node.reference import Reference
@@ -62,6 +63,22 @@ class Backlog:
     overflowing: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """The registers and where they stand, as long as neither they nor the reference data change. ``sight`` has those
+    above too, so that what is theirs to decide is not decided here; ``digest`` is another one if names of places mean
+    something else.
+    """
+
+    registers: Mapping[OriginId, Profile]
+    reference: Head | None
+    nodes: dict[OriginId, NodeId]
+    places: PlaceBook
+    sight: PlaceBook
+    is_top: bool
+    digest: bytes
+
+
 class CaseDesk:
     """The desk of one store."""
 
@@ -72,18 +89,19 @@ class CaseDesk:
         self._block_max = block_max
         self._reference = Reference(store)
         self._parameters = parameters or current_parameters()
+        self._known: _Surroundings | None = None
 
     def step(self) -> bool:
         """One small step; False if there was nothing to do. Raises ``StoreError``; then the step did not happen."""
         with self._store.database.transaction() as connection:
             if note_changes(self._store, connection):
                 return True
-            nodes, places = self._surroundings()
-            descriptions = Descriptions(connection, nodes, places)
+            around = self._surroundings()
+            descriptions = Descriptions(connection, around.nodes, around.places)
             keys = Keys(connection, self._block_max)
             if keys.read_some(descriptions, PERSONS_AT_ONCE):
                 return True
-            if self._setting_changed(places):
+            if self._setting_changed(around):
                 connection.execute(_ALL_WAIT)
             return bool(Links(connection, keys).settle_some(descriptions, self._parameters, WAITING_AT_ONCE))
 
@@ -107,15 +125,14 @@ class CaseDesk:
             persons = due(connection, as_of.isoformat(), UNSETTLED_AT_ONCE)
             if not persons:
                 return None
-            nodes, places = self._surroundings()
-            families = self._families(connection, nodes, places)
+            families = self._families(connection)
             decisions = Decisions(connection, origin, store.node_id, self._decided_with(policy))
             made = 0
             waits: set[EventRef] = set()
             for person in persons:
                 if person not in families.members:
                     family = families.of(person)
-                    outcome = self._outcome(family, policy, places, as_of)
+                    outcome = self._outcome(family, policy, as_of)
                     made += len(decisions.decide(outcome, family, as_of))
                     open_cases = (case for case in outcome.cases if case.state in MAY_CHANGE_WITH_TIME)
                     waits.update(ref for case in open_cases for ref in case.refs)
@@ -140,17 +157,16 @@ class CaseDesk:
                 return total
             total += count
 
-    def _outcome(self, family: Family, policy: Policy, places: PlaceBook, as_of: date) -> Outcome:
-        """With those above in sight, so that what is theirs to decide is not decided here."""
-        above = places_above(self._store.node_id, places, self._reference)
+    def _outcome(self, family: Family, policy: Policy, as_of: date) -> Outcome:
+        around = self._surroundings()
         return resolve(
             family.records,
             family.links,
             family.rulings,
             policy,
-            PlaceBook((*places, *above)),
+            around.sight,
             as_of,
-            searched=not above,
+            searched=around.is_top,
             parameters=self._decided_with(policy),
         )
 
@@ -164,10 +180,9 @@ class CaseDesk:
         whose case is open waits to be looked at again.
         """
         with self._store.database.snapshot() as connection:
-            nodes, places = self._surroundings()
-            families = self._families(connection, nodes, places)
+            families = self._families(connection)
             outcomes = [
-                self._outcome(families.of(person), policy, places, self._today())
+                self._outcome(families.of(person), policy, self._today())
                 for person in unsettled(connection)
                 if person not in families.members
             ]
@@ -176,19 +191,20 @@ class CaseDesk:
     def case_file(self, ref: str, policy: Policy = DEFAULT_POLICY) -> CaseFile | None:
         """The case that an event (node_id:event_id) is in, whatever its state; None if it is in none."""
         with self._store.database.snapshot() as connection:
-            nodes, places = self._surroundings()
-            families = self._families(connection, nodes, places)
-            descriptions = Descriptions(connection, nodes, places)
+            around = self._surroundings()
+            nodes, families = around.nodes, self._families(connection)
+            descriptions = Descriptions(connection, nodes, around.places)
             for person in persons_of_event(connection, nodes, ref):
                 family = families.of(person)
-                outcome = self._outcome(family, policy, places, self._today())
+                outcome = self._outcome(family, policy, self._today())
                 found = case_file(connection, nodes, descriptions, self._parameters, family, outcome, ref)
                 if found is not None:
                     return found
         return None
 
-    def _families(self, connection: apsw.Connection, nodes: dict[OriginId, NodeId], places: PlaceBook) -> Families:
-        return Families(connection, nodes, places, tuple(read_rulings(connection, self._registers())))
+    def _families(self, connection: apsw.Connection) -> Families:
+        around = self._surroundings()
+        return Families(connection, around.nodes, around.places, tuple(read_rulings(connection, self._registers())))
 
     def _today(self) -> date:
         return local_day(self._store.clock.wall_ms())
@@ -203,7 +219,7 @@ class CaseDesk:
     def links(self) -> tuple[Link, ...]:
         """As they stand, sorted by the records."""
         with self._store.database.snapshot() as connection:
-            found = read_links(connection, self._surroundings()[0])
+            found = read_links(connection, self._surroundings().nodes)
             return tuple(sorted(found, key=lambda link: (link.a, link.b)))
 
     def backlog(self) -> Backlog:
@@ -214,22 +230,33 @@ class CaseDesk:
                 _count(connection, "SELECT count(*) FROM desk_party WHERE left_out > 0 AND arrival = 1"),
             )
 
-    def _surroundings(self) -> tuple[dict[OriginId, NodeId], PlaceBook]:
-        profiles = self._registers()
-        nodes = {origin: profile.node_id for origin, profile in profiles.items()}
-        return nodes, PlaceBook(places_seen(profiles.values(), self._reference))
+    def _surroundings(self) -> _Surroundings:
+        """Read each time, and worked out again only where what was read is something else."""
+        registers, reference = self._registers(), self._reference.head()
+        known = self._known
+        if known is None or (known.registers, known.reference) != (registers, reference):
+            places = PlaceBook(places_seen(registers.values(), self._reference))
+            above = places_above(self._store.node_id, places, self._reference)
+            nodes = {origin: profile.node_id for origin, profile in registers.items()}
+            sight = PlaceBook((*places, *above))
+            known = _Surroundings(registers, reference, nodes, places, sight, not above, self._digest(places))
+            self._known = known
+        return known
 
     def _registers(self) -> dict[OriginId, Profile]:
         return {o: profile for o, profile in self._store.profiles().items() if profile.purpose == PURPOSE_REGISTER}
 
-    def _setting_changed(self, places: PlaceBook) -> bool:
-        """Whether names of places mean something else, or the comparison weighs otherwise, than at the last step."""
+    def _digest(self, places: PlaceBook) -> bytes:
         digest = hashlib.sha256(self._parameters.hash.encode())
         for place in sorted(places, key=lambda place: place.node_id):
             digest.update(repr(place).encode())
-        if self._store.fact(_FACT_SETTING) == digest.digest():
+        return digest.digest()
+
+    def _setting_changed(self, around: _Surroundings) -> bool:
+        """Whether names of places mean something else, or the comparison weighs otherwise, than at the last step."""
+        if self._store.fact(_FACT_SETTING) == around.digest:
             return False
-        self._store.keep_fact(_FACT_SETTING, digest.digest())
+        self._store.keep_fact(_FACT_SETTING, around.digest)
         return True
 
 

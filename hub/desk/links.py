@@ -29,6 +29,7 @@ TAKEN: Final = "taken"
 _WAITING = "SELECT party FROM desk_waiting ORDER BY party LIMIT ?"
 _WAIT_NO_MORE = "DELETE FROM desk_waiting WHERE party = ?"
 _PARTY = "SELECT origin, person_id, arrival, sheet, keys FROM desk_party WHERE number = ?"
+_IS_ARRIVAL = "SELECT 1 FROM desk_party WHERE number = ? AND arrival = 1"
 _LINKED = "SELECT b FROM candidate_link WHERE a = ?1 UNION SELECT a FROM candidate_link WHERE b = ?1"
 _STORED = "SELECT a, b, bits, verdict, hard FROM candidate_link WHERE a = ?1 OR b = ?1"
 _DROP = "DELETE FROM candidate_link WHERE a = ? AND b = ?"
@@ -79,18 +80,23 @@ class _Closure:
         while self._queue:
             number = self._queue.pop()
             self._add(row[0] for row in self.connection.execute(_LINKED, (number,)))
-            known = self.known(number)
-            if known is not None and known.is_arrival:
+            if (known := self._arrival(number)) is not None:
                 self._add_sheet(known)
 
     def arrivals(self) -> dict[str, frozenset[str]]:
         """The candidates of each arrival that hangs together."""
         found = {}
         for number in self.members:
-            known = self.known(number)
-            if known is not None and known.is_arrival:
+            if (known := self._arrival(number)) is not None:
                 found[known.party.ref] = self.candidates[known.party.ref]
         return found
+
+    def _arrival(self, number: int) -> _Known | None:
+        """None for everybody else, who need not be read for that: nearly all of a register that has just come."""
+        if number not in self._known and self.connection.execute(_IS_ARRIVAL, (number,)).fetchone() is None:
+            return None
+        known = self.known(number)
+        return known if known is not None and known.is_arrival else None
 
     def known(self, number: int) -> _Known | None:
         """None for a party that is nobody any more."""
