@@ -26,6 +26,7 @@ from conflict.text import folded
 ROUNDING_BITS: Final = 1e-6
 """Sums of floats in another order differ by less."""
 _SEPARATOR: Final = "|"
+_NUMBER_AT: Final = 2
 _STAYED, _LEFT = "0", "1"
 _UNSURE: Final = "?"
 """A name of which no part can be told apart: shortened, in another order, with a prefix, or of one word."""
@@ -123,6 +124,11 @@ class Ceiling:
         self._unit, self._origin, self._departed, self._destination = values[6:]
         self._name = _Name(name, gains)
         self._parents = _Parent(Field.FATHER, father, gains), _Parent(Field.MOTHER, mother, gains)
+
+    def is_worth_a_look(self, floor: float, text: str) -> bool:
+        """Also true of one number on two people, which is an alarm however little they are alike."""
+        number = text.split(_SEPARATOR, _NUMBER_AT + 1)[_NUMBER_AT]
+        return (number != "" and number == self._number) or self.reaches(floor, text)
 
     def reaches(self, floor: float, text: str) -> bool:
         """Whether the score with the record of that glance can be as high as ``floor``, in bits."""

@@ -19,6 +19,7 @@ from conflict.cases import State
 from conflict.claims import EventRef
 from conflict.decisions import Parameters as DecisionParameters
 from conflict.decisions import parameters_of
+from conflict.glance import Gains
 from conflict.links import Link
 from conflict.parameters import Parameters, current_parameters
 from conflict.places import PlaceBook
@@ -89,6 +90,7 @@ class CaseDesk:
         self._block_max = block_max
         self._reference = Reference(store)
         self._parameters = parameters or current_parameters()
+        self._gains = Gains(self._parameters)
         self._known: _Surroundings | None = None
 
     def step(self) -> bool:
@@ -98,7 +100,7 @@ class CaseDesk:
                 return True
             around = self._surroundings()
             descriptions = Descriptions(connection, around.nodes, around.places)
-            keys = Keys(connection, self._block_max)
+            keys = Keys(connection, self._gains, self._block_max)
             if keys.read_some(descriptions, PERSONS_AT_ONCE):
                 return True
             if self._setting_changed(around):
