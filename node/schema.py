@@ -135,6 +135,8 @@ event = _captured(
     sa.Index("event_by_target", "origin", "target_event_id", sqlite_where=sa.text("target_event_id IS NOT NULL")),
     sa.Index("event_by_group", "origin", "group_id", sqlite_where=sa.text("group_id <> ''")),
     sa.Index("event_ruling", "origin", sqlite_where=sa.text("kind = 'ruling'")),
+    sa.Index("event_ruling_of", "person_ref", sqlite_where=sa.text("kind = 'ruling'")),
+    sa.Index("event_ruling_with", "other_person_ref", sqlite_where=sa.text("kind = 'ruling'")),
 )
 
 decision = _captured(

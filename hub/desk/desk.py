@@ -33,7 +33,6 @@ from hub.desk.families import Families, Family, due, look_again_on, looked_at, u
 from hub.desk.keys import Keys
 from hub.desk.links import Links, read_links
 from hub.desk.reading import note_changes
-from hub.views.records import read_rulings
 from hub.views.tree import places_above, places_seen
 from node.chain import KIND_DECISION, Head
 from node.ids import NodeId, OriginId
@@ -127,14 +126,15 @@ class CaseDesk:
             persons = due(connection, as_of.isoformat(), UNSETTLED_AT_ONCE)
             if not persons:
                 return None
-            families = self._families(connection)
+            around = self._surroundings()
+            families = Families(connection, around.nodes, around.places)
             decisions = Decisions(connection, origin, store.node_id, self._decided_with(policy))
             made = 0
             waits: set[EventRef] = set()
             for person in persons:
                 if person not in families.members:
                     family = families.of(person)
-                    outcome = self._outcome(family, policy, as_of)
+                    outcome = self._outcome(family, policy, around, as_of)
                     made += len(decisions.decide(outcome, family, as_of))
                     open_cases = (case for case in outcome.cases if case.state in MAY_CHANGE_WITH_TIME)
                     waits.update(ref for case in open_cases for ref in case.refs)
@@ -159,8 +159,7 @@ class CaseDesk:
                 return total
             total += count
 
-    def _outcome(self, family: Family, policy: Policy, as_of: date) -> Outcome:
-        around = self._surroundings()
+    def _outcome(self, family: Family, policy: Policy, around: _Surroundings, as_of: date) -> Outcome:
         return resolve(
             family.records,
             family.links,
@@ -182,9 +181,10 @@ class CaseDesk:
         whose case is open waits to be looked at again.
         """
         with self._store.database.snapshot() as connection:
-            families = self._families(connection)
+            around = self._surroundings()
+            families = Families(connection, around.nodes, around.places)
             outcomes = [
-                self._outcome(families.of(person), policy, self._today())
+                self._outcome(families.of(person), policy, around, self._today())
                 for person in unsettled(connection)
                 if person not in families.members
             ]
@@ -194,19 +194,15 @@ class CaseDesk:
         """The case that an event (node_id:event_id) is in, whatever its state; None if it is in none."""
         with self._store.database.snapshot() as connection:
             around = self._surroundings()
-            nodes, families = around.nodes, self._families(connection)
+            nodes, families = around.nodes, Families(connection, around.nodes, around.places)
             descriptions = Descriptions(connection, nodes, around.places)
             for person in persons_of_event(connection, nodes, ref):
                 family = families.of(person)
-                outcome = self._outcome(family, policy, self._today())
+                outcome = self._outcome(family, policy, around, self._today())
                 found = case_file(connection, nodes, descriptions, self._parameters, family, outcome, ref)
                 if found is not None:
                     return found
         return None
-
-    def _families(self, connection: apsw.Connection) -> Families:
-        around = self._surroundings()
-        return Families(connection, around.nodes, around.places, tuple(read_rulings(connection, self._registers())))
 
     def _today(self) -> date:
         return local_day(self._store.clock.wall_ms())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,7 +34,7 @@ from conflict.claims import (
 from conflict.places import NOBODY, Place, PlaceBook
 from conflict.rulings import Ruling
 from conflict.standing import GENERATIONS_MAX
-from node.ids import OriginId, RowId, id_text
+from node.ids import NodeId, OriginId, RowId, id_text
 from node.schema import event, person, sql
 from node.store import Profile
 
@@ -76,6 +76,14 @@ _RULINGS = sql(
         event.c.reason,
     ).where(event.c.origin == _ORIGIN, sa.text(f"event.kind = '{RULING}'"))
 )
+
+
+_RULING_COLUMNS: Final = "origin, id, source_id, recorded_at, person_ref, other_person_ref, reason"
+_RULINGS_ABOUT: Final = " UNION ".join(
+    f"SELECT {_RULING_COLUMNS} FROM event WHERE kind = '{RULING}' AND {side} = ?1"
+    for side in ("person_ref", "other_person_ref")
+)
+_RULED: Final = frozenset({"same", "different"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,15 +261,24 @@ def read_rulings(connection: apsw.Connection, profiles: dict[OriginId, Profile])
     """What reviewers ruled, in no order. One whose words cannot be read has no effect."""
     for origin, profile in profiles.items():
         for row_id, source_id, recorded_at, one, other, reason in connection.execute(_RULINGS, {"origin": origin}):
-            if reason in {"same", "different"}:
-                yield Ruling(
-                    EventRef(_ref(f"{profile.node_id}:", source_id, row_id)),
-                    PersonRef(one),
-                    PersonRef(other),
-                    reason == "same",
-                    profile.node_id,
-                    recorded_instant(recorded_at),
-                )
+            if reason in _RULED:
+                yield _ruling(profile.node_id, row_id, source_id, recorded_at, one, other, same=reason == "same")
+
+
+def rulings_about(connection: apsw.Connection, nodes: Mapping[OriginId, NodeId], ref: str) -> Iterator[Ruling]:
+    """What reviewers ruled about one record, found without reading other rulings; in no order."""
+    rows: list[tuple[Any, ...]] = connection.execute(_RULINGS_ABOUT, (ref,)).fetchall()
+    for origin, row_id, source_id, recorded_at, one, other, reason in rows:
+        node_id = nodes.get(OriginId(origin))
+        if node_id is not None and reason in _RULED:
+            yield _ruling(node_id, row_id, source_id, recorded_at, one, other, same=reason == "same")
+
+
+def _ruling(
+    node_id: str, row_id: bytes, source_id: str, recorded_at: str, one: str, other: str, *, same: bool
+) -> Ruling:
+    ref = EventRef(_ref(f"{node_id}:", source_id, row_id))
+    return Ruling(ref, PersonRef(one), PersonRef(other), same, node_id, recorded_instant(recorded_at))
 
 
 def _ref(prefix: str, source_id: str, row_id: bytes) -> str:
