@@ -9,14 +9,16 @@ were the best that two words of one sound can be.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
+from datetime import date
+from functools import cache, lru_cache
 from math import log2
+from operator import ne
 from typing import Final
 
 from conflict.comparison import DIFFERENT, ELSEWHERE, HERE, KEPT, NAMED, NONE, OPEN, PART_SEPARATOR, SAME, Field
 from conflict.dates import PartialDate, parse_date
 from conflict.description import Description
-from conflict.levels import Parent, SexLevel, birth_level, number_level, old_card_level
+from conflict.levels import LUNAR_DAYS, Birth, Parent, SexLevel, birth_level, number_level, old_card_level
 from conflict.names import DROPPED, PARTIAL, PersonName
 from conflict.parameters import PROBABILITY_MIN, Parameters
 from conflict.score import parent_chance
@@ -30,6 +32,7 @@ _NUMBER_AT: Final = 2
 _STAYED, _LEFT = "0", "1"
 _UNSURE: Final = "?"
 """A name of which no part can be told apart: shortened, in another order, with a prefix, or of one word."""
+_DAY_CHARACTERS, _NEW_YEAR, _SLIP_CHARACTERS_MAX = 10, "01-01", 2
 _WORDS_KEPT: Final = 65_536
 _DATES_KEPT: Final = 65_536
 _OF_ONE_SOUND: Final = (
@@ -92,6 +95,12 @@ def _date(text: str) -> PartialDate | None:
     return parse_date(text) if text else None
 
 
+@cache
+def _day_of_year(text: str) -> int:
+    """Of MM-DD, in a leap year; at most 366 texts."""
+    return date(2000, int(text[:2]), int(text[3:])).timetuple().tm_yday
+
+
 class Gains:
     """What each level says for one person rather than two strangers, in bits: worked out once for many ceilings."""
 
@@ -118,7 +127,7 @@ class Ceiling:
     def __init__(self, text: str, gains: Gains) -> None:
         birth, *values, name, father, mother = text.split(_SEPARATOR)
         self._gains = gains
-        self._birth = _date(birth)
+        self._birth, self._born_text = _date(birth), birth
         self._births: dict[str, float] = {}
         self._sex, self._number, self._card, self._insurance, self._phone, self._people = values[:6]
         self._unit, self._origin, self._departed, self._destination = values[6:]
@@ -150,20 +159,38 @@ class Ceiling:
         return bits + self._parents[0].most(names[1]) + self._parents[1].most(names[2]) >= floor - ROUNDING_BITS
 
     def _born(self, text: str) -> float:
+        gains = self._gains.of[Field.BIRTH]
+        if self._is_far_in_one_year(text):
+            return gains[Birth.SAME_YEAR_ONLY]
         level = birth_level(self._birth, _date(text))
-        return 0.0 if level is None else self._gains.of[Field.BIRTH][level]
+        return 0.0 if level is None else gains[level]
+
+    def _is_far_in_one_year(self, text: str) -> bool:
+        """Two whole dates of one year that have nothing else in common: the greatest part of a block by far. Neither
+        one letter written otherwise nor two exchanged makes more than two letters differ.
+        """
+        mine = self._born_text
+        if len(text) != _DAY_CHARACTERS or len(mine) != _DAY_CHARACTERS or text[:4] != mine[:4]:
+            return False
+        rest, ours = text[5:], mine[5:]
+        if abs(_day_of_year(rest) - _day_of_year(ours)) <= LUNAR_DAYS[-1] + 1 or _NEW_YEAR in {rest, ours}:
+            return False
+        return rest[:2] != ours[3:] and sum(map(ne, rest, ours)) > _SLIP_CHARACTERS_MAX
 
     def _numbers(self, number: str, card: str, insurance: str, phone: str) -> float:
         bits = 0.0
-        for field, level in (
-            (Field.NUMBER, number_level(number, self._number)),
-            (Field.OLD_CARD, old_card_level(card, self._card)),
-            (Field.INSURANCE, number_level(insurance, self._insurance)),
-        ):
-            if level is not None:
-                bits += self._gains.of[field][level]
+        gains = self._gains.of
+        if number and self._number:
+            level = number_level(number, self._number)
+            bits += gains[Field.NUMBER][level] if level is not None else 0.0
+        if card and self._card:
+            level = old_card_level(card, self._card)
+            bits += gains[Field.OLD_CARD][level] if level is not None else 0.0
+        if insurance and self._insurance:
+            level = number_level(insurance, self._insurance)
+            bits += gains[Field.INSURANCE][level] if level is not None else 0.0
         if phone and self._phone:
-            bits += self._gains.of[Field.PHONE][SAME if phone == self._phone else DIFFERENT]
+            bits += gains[Field.PHONE][SAME if phone == self._phone else DIFFERENT]
         return bits
 
     def _peoples(self, people: str) -> float:

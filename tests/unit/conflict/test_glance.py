@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import date, timedelta
 from itertools import combinations
 from pathlib import Path
 
@@ -100,6 +101,17 @@ def test_in_a_province_nobody_is_hidden_and_nearly_all_strangers_are_seen_as_suc
             hopeful += province.truth[ref] != province.truth[other] and ceiling.reaches(0.0, glance(there))
     assert looked_at > 1_000
     assert hopeful < 0.1 * looked_at
+
+
+def test_no_two_days_of_a_year_score_higher_than_their_ceiling() -> None:
+    days = [date(1992, 1, 1) + timedelta(days=step) for step in range(366)]
+    source = random.Random(4)
+    for day in source.sample(days, 40) + days[:2]:
+        one = describe({"birth_date": day.isoformat()})
+        ceiling = Ceiling(glance(one), GAINS)
+        for other in days:
+            there = describe({"birth_date": other.isoformat()})
+            assert ceiling.reaches(score(one, there, GAINS.parameters).bits, glance(there)), (day, other)
 
 
 def test_a_glance_is_the_same_for_the_same_words_and_another_one_for_others() -> None:
