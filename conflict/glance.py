@@ -90,6 +90,11 @@ def _sounds(words: str) -> tuple[str, ...]:
     return tuple(map(_sound, words.split(" ")))
 
 
+@lru_cache(maxsize=_WORDS_KEPT)
+def _in_order(words: str) -> list[str]:
+    return sorted(_sounds(words))
+
+
 @lru_cache(maxsize=_DATES_KEPT)
 def _date(text: str) -> PartialDate | None:
     return parse_date(text) if text else None
@@ -129,6 +134,7 @@ class Ceiling:
         self._gains = gains
         self._birth, self._born_text = _date(birth), birth
         self._births: dict[str, float] = {}
+        self._places: dict[tuple[str, str, str, str], float] = {}
         self._sex, self._number, self._card, self._insurance, self._phone, self._people = values[:6]
         self._unit, self._origin, self._departed, self._destination = values[6:]
         self._name = _Name(name, gains)
@@ -147,7 +153,11 @@ class Ceiling:
         bits = self._births.get(birth)
         if bits is None:
             bits = self._births[birth] = self._born(birth)
-        bits += self._gains.prior + self._placed(unit, origin, departed, destination)
+        place = unit, origin, departed, destination
+        placed = self._places.get(place)
+        if placed is None:
+            placed = self._places[place] = self._placed(*place)
+        bits += self._gains.prior + placed
         bits += self._numbers(number, card, insurance, phone)
         if sex and self._sex:
             gains = self._gains.of[Field.SEX]
@@ -237,7 +247,7 @@ class _Name:
             return self._anything
         ours, theirs = self._sounds, _sounds(text)
         best, otherwise = self._best, self._otherwise
-        if len(ours) == len(theirs) and (len(ours) == _WORDS_OF_A_PAIR or sorted(ours) == sorted(theirs)):
+        if len(ours) == len(theirs) and (len(ours) == _WORDS_OF_A_PAIR or _in_order(self._text) == _in_order(text)):
             return sum(max(bits, 0.0) for bits in best.values())  # the words may stand in another order
         bits = best[Field.FAMILY] if ours[0] == theirs[0] else otherwise[Field.FAMILY]
         bits += best[Field.GIVEN] if ours[-1] == theirs[-1] else otherwise[Field.GIVEN]
