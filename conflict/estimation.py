@@ -9,7 +9,7 @@ result is a new table and a list of what changed; nothing comes into force by it
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import log2
 from types import MappingProxyType
@@ -168,19 +168,25 @@ def _joined(columns: Mapping[str, Table]) -> Mapping[Field, Mapping[str, Chances
     return MappingProxyType(joined)
 
 
+def words_of(description: Description) -> Iterator[tuple[Field, str]]:
+    """The words of somebody that are common or rare, each with its part."""
+    name = description.name
+    if name.family is not None:
+        yield Field.FAMILY, name.family.key
+    if name.middle:
+        yield Field.MIDDLE, " ".join(word.key for word in name.middle)
+    if name.given is not None:
+        yield Field.GIVEN, name.given.key
+    if description.ethnicity:
+        yield Field.ETHNICITY, description.ethnicity
+
+
 def frequencies(descriptions: Iterable[Description]) -> Mapping[Field, Mapping[str, float]]:
     """How common each word is in its part of the name, and each people, from 1 / people on."""
     counts: dict[Field, Counter[str]] = {name: Counter() for name in FREQUENCY_FIELDS}
     for description in descriptions:
-        name = description.name
-        if name.family is not None:
-            counts[Field.FAMILY][name.family.key] += 1
-        if name.middle:
-            counts[Field.MIDDLE][" ".join(word.key for word in name.middle)] += 1
-        if name.given is not None:
-            counts[Field.GIVEN][name.given.key] += 1
-        if description.ethnicity:
-            counts[Field.ETHNICITY][description.ethnicity] += 1
+        for part, word in words_of(description):
+            counts[part][word] += 1
     return MappingProxyType(
         {
             part: MappingProxyType({word: times / words.total() for word, times in words.items()})

@@ -8,6 +8,7 @@ were the best that two words of one sound can be.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from datetime import date
 from functools import cache, lru_cache
@@ -28,7 +29,8 @@ from conflict.text import folded
 ROUNDING_BITS: Final = 1e-6
 """Sums of floats in another order differ by less."""
 _SEPARATOR: Final = "|"
-_NUMBER_AT: Final = 2
+_NUMBER_AT: Final = 3
+_REPORT_BYTES: Final = 8
 _STAYED, _LEFT = "0", "1"
 _UNSURE: Final = "?"
 """A name of which no part can be told apart: shortened, in another order, with a prefix, or of one word."""
@@ -44,15 +46,16 @@ _NAMES: Final = (Field.FAMILY, Field.MIDDLE, Field.GIVEN)
 _WORDS_OF_A_PAIR: Final = 2
 
 
-def glance(said: Description) -> str:
-    """The text of a description."""
+def glance(said: Description, report: str = "") -> str:
+    """The text of a description. ``report``: the arrival in its words (``linking.Party``)."""
     departed = {None: "", False: _STAYED, True: _LEFT}[said.departed]
     fields = (
         *("" if said.birth is None else str(said.birth), said.sex, said.personal_id, said.old_card, said.insurance),
         *(said.phone, said.ethnicity, said.unit, said.origin, departed, said.destination),
         *(_words(name) for name in (said.name, said.father, said.mother)),
     )
-    return _SEPARATOR.join(field.replace(_SEPARATOR, " ") for field in fields)
+    words = _SEPARATOR.join(field.replace(_SEPARATOR, " ") for field in fields)
+    return f"{hashlib.blake2b(report.encode(), digest_size=_REPORT_BYTES).hexdigest() if report else ''}|{words}"
 
 
 def _words(name: PersonName) -> str:
@@ -130,7 +133,7 @@ class Ceiling:
     """How high the score of one record, given by its glance, can be with others."""
 
     def __init__(self, text: str, gains: Gains) -> None:
-        birth, *values, name, father, mother = text.split(_SEPARATOR)
+        self._report, birth, *values, name, father, mother = text.split(_SEPARATOR)
         self._gains = gains
         self._birth, self._born_text = _date(birth), birth
         self._births: dict[str, float] = {}
@@ -141,14 +144,17 @@ class Ceiling:
         self._parents = _Parent(Field.FATHER, father, gains), _Parent(Field.MOTHER, mother, gains)
 
     def is_worth_a_look(self, floor: float, text: str) -> bool:
-        """Also true of one number on two people, which is an alarm however little they are alike."""
-        number = text.split(_SEPARATOR, _NUMBER_AT + 1)[_NUMBER_AT]
-        return (number != "" and number == self._number) or self.reaches(floor, text)
+        """Also true of one number on two people, which is an alarm however little they are alike, and of one report
+        under two ids.
+        """
+        report, _, _, number, _ = text.split(_SEPARATOR, _NUMBER_AT + 1)
+        alike = (number != "" and number == self._number) or (report != "" and report == self._report)
+        return alike or self.reaches(floor, text)
 
     def reaches(self, floor: float, text: str) -> bool:
         """Whether the score with the record of that glance can be as high as ``floor``, in bits."""
-        (birth, sex, number, card, insurance, phone, people, unit, origin, departed, destination, *names) = text.split(
-            _SEPARATOR
+        (_, birth, sex, number, card, insurance, phone, people, unit, origin, departed, destination, *names) = (
+            text.split(_SEPARATOR)
         )
         bits = self._births.get(birth)
         if bits is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -162,6 +163,33 @@ def from_document(document: Mapping[str, Any]) -> Parameters:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"the parameters lack {error}") from error
+
+
+def rounded(value: Any) -> Any:
+    """Numbers of a document to four digits that count: more is not known."""
+    match value:
+        case dict():
+            return {key: rounded(item) for key, item in value.items()}
+        case list():
+            return [rounded(item) for item in value]
+        case float():
+            return float(f"{value:.4g}")
+        case _:
+            return value
+
+
+def rendered(document: Mapping[str, Any]) -> str:
+    """A document as the text of a file, the four chances of a level on one line."""
+    text = json.dumps(document, ensure_ascii=False, indent=1)
+    return re.sub(r"\[\s+([^]]*?)\s+\]", lambda found: "[" + " ".join(found[1].split()) + "]", text) + "\n"
+
+
+def from_text(text: str) -> Parameters:
+    """Read a file. Raises ``ValueError``."""
+    try:
+        return from_document(json.loads(text))
+    except RecursionError as error:
+        raise ValueError("the parameters are no JSON that anybody wrote") from error
 
 
 @cache

@@ -526,6 +526,9 @@ class ParentEndpoint:
                 objection = Objection("moved", f"this origin does not come through node {child} any more")
             if objection is not None:
                 return Refuse(origin, *objection, None)
+            if not action.point_only and self._hub.healer.give_up_false_history(action.have, action.older):
+                self.check_place()
+                return Refuse(origin, "rewound", "this origin has another history here from now on", None)
         for head in (action.have, *action.older):
             if head.origin == origin and head.seq <= ours.seq and store.hash_at(origin, head.seq) == head.hash:
                 return Offered(head, head, point_only=True) if action.point_only else Offered(ours, head)

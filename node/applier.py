@@ -13,7 +13,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from node import changelog
+from node import branch, changelog
 from node.chain import Commit, Head
 from node.codec import decode_batch
 from node.errors import CommitRefused, FrameRefused
@@ -159,6 +159,9 @@ class _Group:
             objection = self._reference.signature_objection(header, commits)
             if objection is not None:
                 return self.refuse(work, Refused(*objection, fault=True))
+            if self._was_given_up(work, fresh[0].head):
+                detail = f"commit {fresh[0].seq} is of a history that was given up: the register's holder has it"
+                return Refused("given_up", detail, fault=False)
             changelog.store_commits(self._connection, fresh, self._now)
             changelog.advance_head(
                 self._connection,
@@ -191,6 +194,14 @@ class _Group:
         if changelog.hash_at(self._connection, header.origin, last) != expected:
             return Refused("wrong_chain", f"another commit {last} of this origin is already stored here", fault=True)
         return commits[last - header.previous_seq :]
+
+    def _was_given_up(self, work: Work, first: Head) -> bool:
+        """Whether a child that the holder is not below brings again what was put aside here, and went to the holder
+        then: before the holder's own commits come, nothing else tells that it has no place.
+        """
+        if work.down or self._reference.objection(first.origin, work.via) is None:
+            return False
+        return branch.is_aside(self._connection, first)
 
     def _head(self, origin: OriginId) -> Head:
         head = self._heads.get(origin)

@@ -126,6 +126,34 @@ class Healer:
                 self._change_over_and_send(Fork(last, last, head), now)
             store.changed_over.append(origin)
 
+    def give_up_false_history(self, theirs: Head, older: Sequence[Head]) -> bool:
+        """A child through which an origin comes has the history that was handed over, and ours, which parts from it
+        before that, is one that was given up: the authority was restored, took it from a former holder, and heard of
+        its own ruling again. What is ours alone goes to the holder. True if our log was cut.
+
+        ``theirs`` is the child's head, ``older`` some commits before it, the newest first.
+        """
+        store, origin = self._store, theirs.origin
+        holding = self._reference.holder(origin)
+        if holding is None or holding.from_seq == 0 or theirs.seq < holding.from_seq or not older:
+            return False
+        if origin in store.own_origins() and not self._comes_from_below(holding):
+            return False
+        with store.database.transaction() as connection:
+            head = changelog.head_of(connection, origin)
+            if changelog.hash_at(connection, origin, holding.from_seq) == holding.from_hash:
+                return False
+            known = (point for point in (theirs, *older) if point.origin == origin and point.seq <= head.seq)
+            common = next(
+                (point for point in known if changelog.hash_at(connection, origin, point.seq) == point.hash),
+                changelog.floor_of(connection, origin),
+            )
+            if common == head or (changelog.floor_of(connection, origin).seq > common.seq):
+                return False
+            self._change_over_and_send(Fork(common, common, head), store.clock.wall_ms())
+        store.changed_over.append(origin)
+        return True
+
     def _is_the_holders(self, connection: apsw.Connection, holding: Holding) -> bool:
         """Whether what stands behind a holding in our log is its holder's: signed by it, and not with a key that was
         revoked before it was let in again with another one.

@@ -30,12 +30,13 @@ SCRUB_PAUSE_MIN_MS: Final = 5
 SCRUB_BUSY_PAUSE_MS: Final = 1_000  # while children's batches wait to be applied
 
 # --- the case desk ----------------------------------------------------------------------------------------------------
-DESK_INTERVAL_MS: Final = 1_000  # how soon a running hub looks at what has come
+CASE_INTERVAL_S: Final = 1  # how soon a running hub looks at what has come
 SCRUB_ROTTEN_MAX: Final = 10_000  # rows of an origin that are named and can be put back at once
 
 # --- commits ---------------------------------------------------------------------------------------------------------
 COMMIT_BYTES_MAX: Final = 4 * MIB  # one transaction's changeset; larger work is split into several commits
 IMPORT_ROWS_PER_COMMIT_MAX: Final = 500  # a bulk import's unit of undo and of resume
+PARAMETERS_BYTES_MAX: Final = 1 * MIB  # one table of weights, with how common words are: 30 KB of 800 words
 TEXT_BYTES_MAX: Final = 4 * KIB  # one text value of a register row
 AUTHOR_BYTES_MAX: Final = 200
 TAG_BYTES_MAX: Final = 200
@@ -130,6 +131,11 @@ SNAPSHOT_WAIT_MAX_MS: Final = 600_000
 HEALING_HOLD_MS: Final = 60_000  # writing waits while an origin is healed; set anew with every batch
 
 LETTER_PATIENCE_MS: Final = 7 * DAY_MS  # a branch waits this long for the one that it goes on from
+
+# --- decisions on the way down ----------------------------------------------------------------------------------------
+DECISION_BYTES_MAX: Final = 1 * MIB  # a decision in a letter: a household of hundreds with all its claims
+REMINDER_MS: Final = DAY_MS  # who has not said for so long that it came is written to again; then after 2, 4 ... days
+REMINDERS_DOUBLED_MAX: Final = 5  # ... up to a month
 
 # --- rows that a parent takes from their holder -----------------------------------------------------------------------
 ROWS_PER_LETTER_MAX: Final = 500  # rows asked for, or given, in one letter

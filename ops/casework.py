@@ -14,6 +14,7 @@ from hub.desk.desk import CaseDesk
 from hub.desk.view import is_hub, is_top
 from node import limits
 from node.errors import DansyncError, HoldingError
+from node.identity.keys import NodeKey
 from node.interchange.bundle import local_day
 from node.store import Store
 from ops.scrubbing import InStore
@@ -23,12 +24,23 @@ _log = logging.getLogger("dansync.cases")
 
 class Casework:
     """Keeps the desk of a daemon's store. ``busy`` says whether others need the store more just now; ``decided`` is
-    called when a decision has been written down, which is to climb.
+    called when a decision has been written down, which is to climb, or somebody was written to. ``key`` signs that.
     """
 
-    def __init__(self, store: Store, in_store: InStore, busy: Callable[[], bool], decided: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        in_store: InStore,
+        busy: Callable[[], bool],
+        decided: Callable[[], None],
+        *,
+        interval_s: int = limits.CASE_INTERVAL_S,
+        key: NodeKey | None = None,
+    ) -> None:
         self._store = store
-        self._desk = CaseDesk(store)
+        self._interval_s = interval_s
+        self._desk = CaseDesk(store, key=key)
+        self._posted = 0
         self._in_store = in_store
         self._busy = busy
         self._decided = decided
@@ -37,7 +49,7 @@ class Casework:
     async def keep_looking(self) -> None:
         """Until cancelled. What fails is tried again the next time."""
         while True:
-            await asyncio.sleep(limits.DESK_INTERVAL_MS / 1_000)
+            await asyncio.sleep(self._interval_s)
             try:
                 await self.look()
             except DansyncError as error:
@@ -50,14 +62,20 @@ class Casework:
         total = 0
         while not self._busy() and await self._in_store(self._has_news):
             if await self._in_store(self._desk.step):
+                self._tell()
                 continue
             made = await self._in_store(self._desk.decide_some)
-            if made:
-                self._decided()
-                total += made
+            self._tell(made or 0)
+            total += made or 0
             if made is None:
                 await self._in_store(self._rest)
         return total
+
+    def _tell(self, made: int = 0) -> None:
+        """Whoever keeps the links, of what is to climb and of letters."""
+        if made or self._desk.posted != self._posted:
+            self._posted = self._desk.posted
+            self._decided()
 
     def _state(self) -> tuple[object, ...]:
         """Changes when anything in the store has, and with the day."""

@@ -40,6 +40,8 @@ class NodeConfig:
     """Where the store's key is: ``file:PATH`` or ``keyring:SERVICE``; empty: the store is a plain file."""
     scrub_interval_s: int = limits.SCRUB_INTERVAL_S
     """How often a running node looks at all its rows; 0: never."""
+    case_interval_s: int = limits.CASE_INTERVAL_S
+    """How often a running node with children looks whether there are cases to decide; 0: never."""
     log_keep_days: int = limits.LOG_KEEP_DAYS
     """How long commits that a parent has confirmed are kept in the log; a snapshot then stands for them."""
     log_budget_mib: int = 0
@@ -64,7 +66,7 @@ class NodeConfig:
         return self.folder / REJECTED_NAME
 
 
-_NUMBERS: Final = {"reconnect_ms_max", "scrub_interval_s", "log_keep_days", "log_budget_mib"}
+_NUMBERS: Final = {"reconnect_ms_max", "scrub_interval_s", "case_interval_s", "log_keep_days", "log_budget_mib"}
 _KEYS: Final = {"node_id", "parent_address", "parent_node_id", "listen", "metrics_listen", "encryption", *_NUMBERS}
 
 
@@ -108,6 +110,7 @@ def load_config(folder: Path) -> NodeConfig:
         log_keep_days=max(content.get("log_keep_days", limits.LOG_KEEP_DAYS), limits.LOG_KEEP_DAYS_MIN),
         log_budget_mib=max(content.get("log_budget_mib", 0), 0),
         scrub_interval_s=max(content.get("scrub_interval_s", limits.SCRUB_INTERVAL_S), 0),
+        case_interval_s=max(content.get("case_interval_s", limits.CASE_INTERVAL_S), 0),
         parent_node_id=NodeId(content.get("parent_node_id", "")),
     )
 
@@ -148,6 +151,8 @@ def save_config(config: NodeConfig) -> None:
         lines.append(f"log_budget_mib = {config.log_budget_mib}")
     if config.scrub_interval_s != limits.SCRUB_INTERVAL_S:
         lines.append(f"scrub_interval_s = {config.scrub_interval_s}")
+    if config.case_interval_s != limits.CASE_INTERVAL_S:
+        lines.append(f"case_interval_s = {config.case_interval_s}")
     path = config.folder / SETTINGS_NAME
     temporary = path.with_name(f".{SETTINGS_NAME}.part")
     temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -180,8 +180,16 @@ class Daemon:
                 tasks.append(asyncio.create_task(scrubber.keep_scrubbing()))
             if self.server is not None:
                 tasks.append(asyncio.create_task(self.server.failure()))
-                casework = Casework(self.store, self.in_store, self._is_busy, self._advanced)
-                tasks.append(asyncio.create_task(casework.keep_looking()))
+                if self.config.case_interval_s:
+                    casework = Casework(
+                        self.store,
+                        self.in_store,
+                        self._is_busy,
+                        self._advanced,
+                        interval_s=self.config.case_interval_s,
+                        key=key,
+                    )
+                    tasks.append(asyncio.create_task(casework.keep_looking()))
             if self.uplink is not None:
                 following = asyncio.create_task(self.uplink.follow())
                 tasks.append(following)

@@ -16,6 +16,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from bench.resolver.counting import Counting, count
 from bench.resolver.febrl import Curve, best, common_pairs, load, one_to_one, ours
 from bench.resolver.province import Province, read_province
 from bench.resolver.quality import Quality, interval, measure
@@ -26,6 +27,7 @@ from ops.synth.generator import generate
 
 PRECISION_GOAL, RECALL_GOAL, REVIEW_GOAL, F1_GOAL = 0.999, 0.93, 0.05, 0.927
 TWINS_GOAL = 500
+COUNT_GOAL = 0.003
 WITH_NUMBERS = ("all that is said", "no places")
 
 
@@ -39,23 +41,26 @@ class Row:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.resolver", description=__doc__)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="other than those of the training")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5], help="not those of the training")
     parser.add_argument("--levels", nargs="+", default=["easy", "real", "hard"])
-    parser.add_argument("--persons", type=int, default=12_000, help="of each province")
+    parser.add_argument("--persons", type=int, default=12_000, help="of two provinces together")
     parser.add_argument("--moves", type=int, default=1_500)
-    parser.add_argument("--twins", type=int, default=250, help="pairs of twins at risk in each province, at least")
+    parser.add_argument("--twins", type=int, default=250, help="pairs of twins at risk for each seed, at least")
+    parser.add_argument("--count-persons", type=int, default=60_000, help="of two provinces; 0: nobody is counted")
+    parser.add_argument("--count-moves", type=int, default=4_000)
     parser.add_argument("--no-febrl", action="store_true", help="leave the comparison with splink out")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of the tables")
     options = parser.parse_args()
     parameters = current_parameters()
     rows = [row for level in options.levels for row in _level(level, options, parameters)]
+    counting = _counting(options)
     curves = {} if options.no_febrl else _febrl(parameters)
-    missed = _missed(rows, curves)
+    missed = _missed(rows, curves, counting)
     if options.json:
-        json.dump(_document(rows, curves, missed, parameters), sys.stdout, indent=2)
+        json.dump(_document(rows, curves, counting, missed, parameters), sys.stdout, indent=2)
         print()
     else:
-        _print(rows, curves, missed, parameters)
+        _print(rows, curves, counting, missed, parameters)
     return 1 if missed else 0
 
 
@@ -84,6 +89,14 @@ def _add(row: Row, province: Province, parameters: Parameters) -> None:
     row.seconds += time.process_time() - begun
 
 
+def _counting(options: argparse.Namespace) -> Counting:
+    """The sum over all seeds, at real difficulty."""
+    found = Counting()
+    for seed in options.seeds if options.count_persons else ():
+        found.add(count(seed, options.count_persons, options.count_moves, "real"))
+    return found
+
+
 def _febrl(parameters: Parameters) -> dict[str, Curve]:
     try:
         persons = load()
@@ -102,7 +115,7 @@ def _febrl(parameters: Parameters) -> dict[str, Curve]:
     }
 
 
-def _missed(rows: list[Row], curves: dict[str, Curve]) -> list[str]:
+def _missed(rows: list[Row], curves: dict[str, Curve], counting: Counting) -> list[str]:
     """The goals that were not reached, in words."""
     missed = []
     for row in rows:
@@ -119,6 +132,8 @@ def _missed(rows: list[Row], curves: dict[str, Curve]) -> list[str]:
             ):
                 if not reached:
                     missed.append(f"real: {name} is {value:.4f}, the goal is {goal}")
+    if counting.share > COUNT_GOAL:
+        missed.append(f"real: {counting.share:.4%} of the persons count wrongly, the goal is {COUNT_GOAL:.2%}")
     if curves and curves["dansync"].f1 < max(F1_GOAL, curves["splink"].f1):
         missed.append(f"FEBRL4: F1 is {curves['dansync'].f1:.3f}, splink has {curves['splink'].f1:.3f}")
     return missed
@@ -129,7 +144,9 @@ def _share(successes: int, trials: int) -> str:
     return f"{successes / max(trials, 1):.4f} ({low:.4f}-{high:.4f})"
 
 
-def _print(rows: list[Row], curves: dict[str, Curve], missed: list[str], parameters: Parameters) -> None:
+def _print(
+    rows: list[Row], curves: dict[str, Curve], counting: Counting, missed: list[str], parameters: Parameters
+) -> None:
     console = Console(width=160, soft_wrap=True)
     table = Table(
         box=SIMPLE, title=f"Links of arrivals, parameters {parameters.version} ({parameters.hash[:12]}); 95 %"
@@ -150,6 +167,17 @@ def _print(rows: list[Row], curves: dict[str, Curve], missed: list[str], paramet
             f"{1000 * row.seconds / max(quality.arrivals, 1):.1f} ms",
         )
     console.print(table)
+    if counting.persons:
+        table = Table(box=SIMPLE, title=f"Who counts where: {counting.persons} persons of two provinces, real")
+        for heading in ("", "persons", "share (95 %)"):
+            table.add_column(heading)
+        table.add_row("counted wrongly", str(counting.wrong), _share(counting.wrong, counting.persons))
+        for cause, number in counting.errors.most_common():
+            table.add_row(f"  {cause}", str(number), f"{number / counting.persons:.4%}")
+        table.add_row("the reports say something else than what is so", str(counting.unknown.total()), "")
+        for cause, number in counting.unknown.most_common():
+            table.add_row(f"  {cause}", str(number), f"{number / counting.persons:.4%}")
+        console.print(table)
     if curves:
         febrl = Table(
             box=SIMPLE, title="FEBRL4, names and birth dates only, the same pairs, each at its best threshold"
@@ -164,7 +192,7 @@ def _print(rows: list[Row], curves: dict[str, Curve], missed: list[str], paramet
 
 
 def _document(
-    rows: list[Row], curves: dict[str, Curve], missed: list[str], parameters: Parameters
+    rows: list[Row], curves: dict[str, Curve], counting: Counting, missed: list[str], parameters: Parameters
 ) -> dict[str, object]:
     return {
         "parameters": parameters.hash,
@@ -189,6 +217,14 @@ def _document(
             }
             for row in rows
         ],
+        "counting": {
+            "persons": counting.persons,
+            "wrong": counting.wrong,
+            "wrong_interval": interval(counting.wrong, counting.persons),
+            "causes": dict(counting.errors),
+            "unknown": dict(counting.unknown),
+            "merged": counting.merged,
+        },
         "febrl4": {
             name: {"precision": curve.precision, "recall": curve.recall, "f1": curve.f1, "threshold": curve.threshold}
             for name, curve in curves.items()

@@ -21,7 +21,7 @@ Row = dict[str, str]
 @dataclass(frozen=True, slots=True)
 class Province:
     """``parties`` by reference, the standing ones and those that births and arrivals made; ``arrivals`` those that
-    arrivals made.
+    arrivals made, and births, which may have been reported twice: whom the case desk looks for.
     """
 
     parties: Mapping[str, Party]
@@ -71,8 +71,8 @@ def read_province(folder: Path) -> Province:
             case "birth" | "move_in":
                 values[ref] = _values(event)
                 household[ref] = f"{node}:{event['household_id']}" if event["household_id"] else ""
+                arrivals.append(ref)
                 if event["kind"] == "move_in":
-                    arrivals.append(ref)
                     origin[ref] = places.named(event["other_place"], day).node_id
                     paper = event["group_id"] or f"{event['household_id']} {event['recorded_at']}"
                     sheet[ref] = f"{node}:{paper}"

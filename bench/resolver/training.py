@@ -10,116 +10,63 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import re
 import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import replace
-from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 from bench.resolver.province import Province, read_province
-from conflict.comparison import Field, compare
-from conflict.estimation import Levels, Pass, Sample, differences, estimate, frequencies, levels_of
-from conflict.levels import Birth, Number
-from conflict.linking import Party
-from conflict.parameters import Parameters, from_document, to_document
-from conflict.syllables import Likeness
+from conflict.description import Description
+from conflict.estimation import differences, frequencies
+from conflict.parameters import Parameters, from_document, rendered, rounded, to_document
+from conflict.sampling import Counted, Drawn, Pair
 from ops.synth.config import SynthConfig
 from ops.synth.generator import generate
 
 SEEDS = (9001, 9002, 9003)
 STRANGERS = 200_000
-NOT_LEARNED_AT_HOME = (Field.ORIGIN, Field.DEPARTURE, Field.COMPANIONS, Field.ORDER)
-
-PASSES = (
-    {Field.NUMBER: Number.SAME},
-    {Field.GIVEN: Likeness.SAME, Field.BIRTH: Birth.SAME_DAY},
-)
-"""Levels by which each pass chooses its pairs. None of them takes twins for one person: their given names differ."""
 
 
 def learn(old: Parameters, provinces: list[Province], *, version: int, source: str, seed: int = 0) -> Parameters:
     """New parameters from what the registers say."""
-    chosen: list[list[Levels]] = [[] for _ in PASSES]
-    strangers: list[Levels] = []
-    members: list[Levels] = []
-    twins: list[Levels] = []
+    counted = Counted()
     for province in provinces:
-        _count_blocks(province, chosen)
-        strangers += _strangers(province, random.Random(f"{seed}/strangers"))
-        for levels in _households(province):
-            (twins if levels.get(Field.BIRTH) == Birth.SAME_DAY else members).append(levels)
-    passes = tuple(Pass(frozenset(by), tuple(pairs)) for by, pairs in zip(PASSES, chosen, strict=True))
-    learned = estimate(
-        old, Sample(passes, tuple(strangers), tuple(members), tuple(twins)), version=version, source=source
-    )
-    counted = frequencies(
+        counted.add(drawn_from(province, random.Random(f"{seed}/strangers")))
+    learned = counted.learned(old, version=version, source=source)
+    words = frequencies(
         party.description for province in provinces for party in province.parties.values() if not party.sheet
     )
-    return replace(learned, frequencies=counted)
+    return replace(learned, frequencies=words)
 
 
-def _count_blocks(province: Province, chosen: list[list[Levels]]) -> None:
+def drawn_from(province: Province, rng: random.Random) -> Drawn:
+    return Drawn(_blocks(province), _strangers(province, rng), _households(province))
+
+
+def _blocks(province: Province) -> Iterator[Pair]:
     index = province.index()
     for arrival in province.arrivals:
         here = province.parties[arrival].description
         for other in index.candidates(here, apart_from=[arrival]).refs:
-            levels = levels_of(compare(here, province.parties[other].description))
-            for wanted, pairs in zip(PASSES, chosen, strict=True):
-                if all(levels.get(name) == level for name, level in wanted.items()):
-                    pairs.append(levels)
+            yield here, province.parties[other].description
 
 
-def _strangers(province: Province, rng: random.Random) -> list[Levels]:
+def _strangers(province: Province, rng: random.Random) -> Iterator[Pair]:
     """Arrivals against records drawn at random; the few that are one person do not matter."""
     everybody = sorted(province.parties)
-    return [
-        levels_of(
-            compare(
-                province.parties[rng.choice(province.arrivals)].description,
-                province.parties[rng.choice(everybody)].description,
-            )
-        )
-        for _ in range(STRANGERS)
-    ]
+    for _ in range(STRANGERS):
+        one, other = rng.choice(province.arrivals), rng.choice(everybody)
+        yield province.parties[one].description, province.parties[other].description
 
 
-def _households(province: Province) -> list[Levels]:
-    """Pairs of one household: never one person. Where they live and whether they left says nothing here."""
-    together: defaultdict[str, list[Party]] = defaultdict(list)
+def _households(province: Province) -> Iterator[list[Description]]:
+    together: defaultdict[str, list[Description]] = defaultdict(list)
     for party in province.parties.values():
         if party.household and not party.sheet:
-            together[party.household].append(party)
-    found: list[Levels] = []
-    for household in together.values():
-        for one, other in combinations(household, 2):
-            levels = levels_of(compare(one.description, other.description))
-            one_day = levels.get(Field.BIRTH) == Birth.SAME_DAY
-            if levels.get(Field.NUMBER) == Number.SAME or (one_day and levels.get(Field.GIVEN) == Likeness.SAME):
-                continue  # perhaps one person twice
-            found.append({name: level for name, level in levels.items() if name not in NOT_LEARNED_AT_HOME})
-    return found
-
-
-def rounded(value: Any) -> Any:
-    """Numbers to four digits that count: more is not known."""
-    match value:
-        case dict():
-            return {key: rounded(item) for key, item in value.items()}
-        case list():
-            return [rounded(item) for item in value]
-        case float():
-            return float(f"{value:.4g}")
-        case _:
-            return value
-
-
-def rendered(document: dict[str, Any]) -> str:
-    """As JSON, the four chances of a level on one line."""
-    text = json.dumps(document, ensure_ascii=False, indent=1)
-    return re.sub(r"\[\s+([^]]*?)\s+\]", lambda found: "[" + " ".join(found[1].split()) + "]", text) + "\n"
+            together[party.household].append(party.description)
+    yield from together.values()
 
 
 def main() -> int:

@@ -48,18 +48,24 @@ class Act:
         self._capture.connection.execute(statement, {"which_origin": self._origin, "which_id": row_id, **values})
 
 
-@contextlib.contextmanager
-def act(store: Store, *, by: str, what: str) -> Iterator[Act]:
-    """One act of the authority: all of it, or nothing. ``what`` stands in the log as the tag.
-
-    Raises ``UsageError`` where this node is not the authority.
-    """
+def require_authority(store: Store) -> OriginId:
+    """The origin that this node's acts are written to. Raises ``UsageError`` where it is not the authority."""
     origin = store.reference_origin()
     if origin is None or origin not in store.own_origins():
         raise UsageError(
             f"Node {store.node_id} is not the authority of its tree.",
             hint="Run this at the root of the tree, where dansync ca init was run.",
         )
+    return origin
+
+
+@contextlib.contextmanager
+def act(store: Store, *, by: str, what: str) -> Iterator[Act]:
+    """One act of the authority: all of it, or nothing. ``what`` stands in the log as the tag.
+
+    Raises ``UsageError`` where this node is not the authority.
+    """
+    origin = require_authority(store)
     now_ms = store.clock.wall_ms()
     with store.capture(author=by, kind=KIND_ADMINISTRATION, tag=what, recorded_at=now_ms, origin=origin) as capture:
         yield Act(store, origin, capture, now_ms)

@@ -15,7 +15,7 @@ from typing import Final, cast
 
 import apsw
 
-from conflict.blocking import BLOCK_RECORDS_MAX, CANDIDATES_MAX, block_keys, gather
+from conflict.blocking import BLOCK_RECORDS_MAX, CANDIDATES_MAX, Candidates, block_keys, gather
 from conflict.glance import Ceiling, Gains, glance
 from conflict.linking import first_look_floor
 from hub.desk.descriptions import Described, Descriptions
@@ -88,12 +88,16 @@ class Keys:
 
     def candidates(self, keys: Iterable[int], said: str, *, apart_from: int) -> Found:
         """Who shares a key, within the limits, and is not seen at a glance to be somebody else."""
-        blocks = {f"{key & _UNSIGNED:016x}": map(str, self._sharing(key)) for key in keys}
-        found = gather(blocks, apart_from=(str(apart_from),), block_max=self._block_max)
+        found = self.sharing(keys, apart_from=apart_from)
         ceiling, floor = Ceiling(said, self._gains), self._floor
         glances = self._connection.execute(_GLANCES, (f"[{','.join(found.refs)}]",))
         numbers = frozenset(cast("int", row[0]) for row in glances if ceiling.is_worth_a_look(floor, str(row[1])))
         return Found(numbers, len(found.refs), len(found.left_out))
+
+    def sharing(self, keys: Iterable[int], *, apart_from: int) -> Candidates:
+        """Everybody who shares a key, within the limits; the refs are numbers."""
+        blocks = {f"{key & _UNSIGNED:016x}": map(str, self._sharing(key)) for key in keys}
+        return gather(blocks, apart_from=(str(apart_from),), block_max=self._block_max)
 
     def _sharing(self, key: int) -> frozenset[int]:
         """Who has a key; one more than the limit if there are more than the limit."""
@@ -169,4 +173,5 @@ def _entry(found: Described | None) -> _Entry:
         return _Entry()
     sheet = key_number(f"sheet {found.party.sheet}") if found.party.sheet else 0
     keys = frozenset(map(key_number, block_keys(found.description)))
-    return _Entry(int(found.is_arrival), sheet, keys, glance(found.description))
+    said = glance(found.description, found.party.report)
+    return _Entry(int(found.is_newcomer), sheet, keys, said)

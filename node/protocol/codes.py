@@ -29,7 +29,7 @@ CODES: Final = frozenset(
         *("identity", "revoked", "superseded_key", "expired", "second_incarnation"),
         *("moved", "not_below"),
         *("restored", "fork", "relay_behind", "diverged", "log_missing", "stale_ticket", "origin_unknown_here"),
-        *("no_common_commit", "rewound"),
+        *("no_common_commit", "rewound", "given_up"),
         *("snapshot_false", "snapshot_gone", "statement_refused"),
     }
 )

@@ -64,7 +64,14 @@ COMMANDS: Final = (
     ),
     (
         N_("The register"),
-        {"record": "record:record", "cases": "cases:cases", "import": "data:import_", "export": "data:export"},
+        {
+            "record": "record:record",
+            "inbox": "inbox:inbox",
+            "cases": "cases:cases",
+            "parameters": "parameters:parameters",
+            "import": "data:import_",
+            "export": "data:export",
+        },
     ),
     (
         N_("Trying it out"),

@@ -43,11 +43,12 @@ class ReportProgress(Protocol):
 class Output:
     """One command's way to speak. With ``json_mode`` people's lines are left out and ``document`` is printed."""
 
-    def __init__(self, *, json_mode: bool) -> None:
+    def __init__(self, *, json_mode: bool, console: Console | None = None) -> None:
+        """``console``: where the result goes, as wide as it is; by default standard output."""
         self.json_mode = json_mode
-        self.console = Console(highlight=False, emoji=False, markup=False)
+        self.console = console or Console(highlight=False, emoji=False, markup=False)
         self.errors = Console(stderr=True, highlight=False, emoji=False, markup=False)
-        if not self.console.is_terminal:
+        if console is None and not self.console.is_terminal:
             self.console.width = max(self.console.width, PLAIN_WIDTH)
 
     # --- for people --------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Iterator, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from rich.box import SIMPLE_HEAD
@@ -16,13 +17,17 @@ from rich.text import Text
 
 from node.clock import SystemClock
 from node.interchange.topology import Topology
+from ops.cli.output import Output
 from ops.i18n import _
 from ops.rehearsal.processes import ProcessTree
 
 if TYPE_CHECKING:
+    from ops.demo.counting import Count, StoryRow
     from ops.demo.play import DemoRow
 
 LINES_SHOWN: Final = 8
+WIDE: Final = 96
+"""Columns of a terminal on which all columns of the last table have room."""
 _CLOCK: Final = SystemClock()
 
 
@@ -118,26 +123,25 @@ class Stage:
         return Text(_("works"), style="green")
 
     def finish(self, rows: Sequence[DemoRow], verdict: str) -> None:
-        """The table that stays."""
+        """The table of the nodes, which stays. A narrow terminal gets it without ids and speeds."""
         if self._live is not None:
             self._live.stop()
+            self._live = None
             for line in self._lines:
                 self._console.print(escape(line), soft_wrap=True)
-        if self._quiet:
-            return
-        table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+        is_wide = self._console.width >= WIDE
+        first, last = ((_("origin"),), (_("bytes\n/s"),)) if is_wide else ((), ())
         headings = (
-            *(_("node"), _("tier"), _("origin"), _("rows"), _("head"), _("digest\nequal")),
-            *(_("lag\ns"), _("bytes\nsent"), _("bytes\n/s")),
+            *(_("node"), _("tier"), *first, _("rows"), _("head"), _("digest\nequal")),
+            *(_("lag\ns"), _("bytes\nsent"), *last),
         )
-        for position, heading in enumerate(headings):
-            table.add_column(heading, justify="left" if position in (0, 1, 2, 5) else "right", no_wrap=True)
+        table = _table(headings, left=(0, 1, 2, 5) if is_wide else (0, 1, 4))
         for row in rows:
             depth = len(self._topology.ancestors(row.node_id))
             table.add_row(
                 "  " * depth + escape(self._topology[row.node_id].name),
                 row.tier,
-                row.origin,
+                *([row.origin] if is_wide else ()),
                 f"{row.rows:,}",
                 f"{row.head:,}",
                 Text(_("yes ({0})").format(row.origins), style="green")
@@ -145,7 +149,61 @@ class Stage:
                 else Text(_("NO"), style="bold red"),
                 f"{row.lag_seconds:.1f}",
                 f"{row.bytes_sent:,}",
-                f"{row.bytes_a_second:,.0f}",
+                *([f"{row.bytes_a_second:,.0f}"] if is_wide else ()),
             )
-        self._console.print(table)
-        self._console.print(escape(verdict), soft_wrap=True)
+        self._show(table, verdict)
+
+    def tell(self, story: Sequence[StoryRow], found: Count, day: date) -> None:
+        """Where the people of the story were written down, and where each of them counts."""
+        self._line("")
+        self._line(_("Some of those who moved, as {0} sees them on {1}:").format(self.name(found.by), day.isoformat()))
+        table = _table((_("written down as"), _("in the register of"), _("counts"), _("why")), left=(0, 1, 2, 3))
+        for row in story:
+            for number, line in enumerate(row.lines):
+                counts = Text(_("here"), style="green") if line.counts else Text("-", style="dim")
+                why = "" if number else row.why
+                table.add_row(escape(line.name), escape(self._topology[line.node_id].name), counts, escape(why))
+            table.add_section()
+        communes = _table((_("commune"), _("persons")), left=(0,))
+        for node_id, persons in found.communes.items():
+            communes.add_row(escape(self._topology[node_id].name), f"{persons:,}")
+        communes.add_section()
+        communes.add_row(_("all together"), f"{sum(found.communes.values()):,}")
+        self._show(table)
+        self._line("")
+        self._show(communes, *counted_words(found))
+        self._line("")
+
+    def output(self) -> Output:
+        """For what the commands show, at the width of the stage."""
+        return Output(json_mode=self._quiet, console=self._console)
+
+    def _show(self, table: Table, *lines: str) -> None:
+        if not self._quiet:
+            self._console.print(table)
+        for line in lines:
+            self._line(line)
+
+    def _line(self, text: str) -> None:
+        if not self._quiet:
+            self._console.print(escape(text))
+
+
+def _table(headings: Sequence[str], *, left: Sequence[int]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
+    for position, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if position in left else "right")
+    return table
+
+
+def counted_words(found: Count) -> tuple[str, ...]:
+    """The proof in words."""
+    if not found.adds_up:
+        return (_("NOT EQUAL: the communes do not add up to the persons."),)
+    persons, stock, living = (f"{number:,}" for number in (found.persons, found.stock, found.living))
+    return (
+        _("{0} persons count, each in one commune; the register balance comes to {1}.").format(persons, stock),
+        _("The truth beside the bundle knows {0}: {1} are counted elsewhere or nowhere, {2} twice.").format(
+            living, len(found.missing), len(found.twice)
+        ),
+    )

@@ -43,7 +43,7 @@ class ProcessTree:
                 hint="Rehearse it in one process: dansync rehearse --in-process",
             )
         self._plan = plan
-        self._work = work
+        self.work = work
         self._rng = random.Random(f"links {seed}")
         self._relays = RelayLoop()
         self.nodes: dict[str, NodeProcess] = {}
@@ -56,7 +56,7 @@ class ProcessTree:
         topology = self._plan.topology
         ports: dict[str, int] = {}
         for row in topology.top_down():
-            folder = self._work / row.node_id.replace("/", "_")
+            folder = self.work / row.node_id.replace("/", "_")
             folder.mkdir(parents=True)
             self._plan.found(row.node_id, folder / STORE_NAME)
             listen = ""
@@ -67,7 +67,14 @@ class ProcessTree:
             if row.parent_id:
                 cable = self.cables[row.node_id] = self._relays.relay(("127.0.0.1", ports[row.parent_id]))
                 parent = f"127.0.0.1:{cable.port}"
-            config = NodeConfig(folder, NodeId(row.node_id), parent, listen, reconnect_ms_max=RECONNECT_MS_MAX)
+            config = NodeConfig(
+                folder,
+                NodeId(row.node_id),
+                parent,
+                listen,
+                reconnect_ms_max=RECONNECT_MS_MAX,
+                case_interval_s=0,  # whose day is not today: cases are settled as of the bundle's day, at the end
+            )
             self.nodes[row.node_id] = NodeProcess(config)
 
     def admit(self) -> None:
@@ -182,7 +189,7 @@ class ProcessTree:
         if behind:
             raise PeerUnavailable(
                 f"{behind} commits have not climbed after {DRAIN_SECONDS_MAX:.0f} seconds.",
-                hint=f"The nodes' last words are in the files node.log under {self._work}",
+                hint=f"The nodes' last words are in the files node.log under {self.work}",
             )
 
     def stop(self) -> None:

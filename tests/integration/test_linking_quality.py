@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.resolver.counting import count, judge
 from bench.resolver.province import Province, read_province
 from bench.resolver.quality import Quality, measure
 from bench.resolver.view import VIEWS
@@ -59,3 +60,34 @@ def test_hard_reports_cost_recall_and_not_precision(tmp_path: Path) -> None:
     assert found.twins_merged == 0
     assert found.mistakes == []
     assert found.recall >= 0.9
+
+
+def test_hardly_anybody_counts_elsewhere_than_can_be_known() -> None:
+    found = count(seed=77, persons=3_000, moves=300, level="real")
+    assert found.persons > 3_000
+    assert found.merged == 0
+    assert found.share <= 0.003
+
+
+def test_those_who_count_wrongly_are_told_by_cause() -> None:
+    who = {"a:1": "t1", "b:1": "t1", "a:2": "t2", "b:2": "t2", "a:3": "t3", "a:3b": "t3", "a:4": "t4", "b:5": "t5"}
+    true = [
+        {"true_person": name, "unit": "b", "status": "resident", "known_unit": "b", "known_status": "resident"}
+        for name in ("t1", "t2", "t3", "t4", "t5")
+    ]
+    residents = [
+        {"unit": "b", "status": "resident", "refs": "a:1|b:1"},
+        {"unit": "a", "status": "resident", "refs": "a:2"},
+        {"unit": "", "status": "proposed", "refs": "b:2"},
+        {"unit": "b", "status": "resident", "refs": "a:3"},
+        {"unit": "b", "status": "resident", "refs": "a:3b"},
+        {"unit": "b", "status": "resident", "refs": "a:4|b:5"},
+    ]
+    found = judge(residents, who, true, [])
+    assert found.persons == 5
+    assert found.merged == 1
+    assert found.errors == {
+        "an arrival waits for a ruling: counts where it was until then": 1,
+        "two forms of one person in one commune": 1,
+        "records of two persons were put together": 1,
+    }

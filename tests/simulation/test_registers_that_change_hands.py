@@ -76,28 +76,44 @@ def test_what_the_giver_writes_unaware_goes_on_at_a_node_above_it(world: World, 
     world.checks.check_former_holders()
 
 
-def test_a_ruling_that_comes_back_takes_the_history_that_it_names_for_the_true_one() -> None:
-    """The authority and the giver are both restored to before the handover; the giver writes on and meets the authority
-    first, and the heir brings the ruling back.
+@pytest.mark.parametrize("giver_parent", ["root", "side"])
+@pytest.mark.parametrize("heir_parent", ["root", "middle"])
+@pytest.mark.parametrize("count", [1, 3, 4])
+def test_a_ruling_that_comes_back_takes_the_history_that_it_names_for_the_true_one(
+    count: int, heir_parent: str, giver_parent: str
+) -> None:
+    """The authority and the giver are both restored to before the handover; the giver writes on, with fewer, as many or
+    more commits than there were, and meets the authority first, and the heir brings the ruling back.
     """
-    world = World(0, tree={"root": "", "giver": "root", "heir": "root"})
+    tree = {"root": "", "side": "root", "giver": giver_parent, "middle": "root", "heir": heir_parent}
+    world = World(0, tree=tree)
     world.settle()
     root, giver = world.machines["root"], world.machines["giver"]
     origin = giver.running.own_origin()
-    copies = {machine.name: machine.image() for machine in (root, giver)}
+    restored = [root, giver, world.machines["side"]]
+    copies = {machine.name: machine.image() for machine in restored}
     for name in ("An", "Binh", "Chi"):
         enter(world, "giver", origin, name)
     world.settle()
     world.people.hand_over_to(origin, "heir")
     world.observe(root)
     world.settle()
-    for machine in (root, giver):
+    for machine in restored:
         world.mishaps.put_back(machine, copies[machine.name])
         world.boot(machine, faults=False)
-    for name in ("Dung", "Em", "Giang", "Hoa"):
+    unaware = ("Dung", "Em", "Giang", "Hoa")[:count]
+    for name in unaware:
         enter(world, "giver", origin, name)
-    world.links.converse("giver")
+    for node in ("giver", "side"):
+        world.links.converse(node)
+    false = giver.running.head(origin)
+    for _ in range(6):
+        for node in ("heir", "middle", "giver", "side"):
+            held = world.machines["root"].running.hash_at(origin, false.seq) == false.hash
+            world.links.converse(node)
+            again = world.machines["root"].running.hash_at(origin, false.seq) == false.hash
+            assert held or not again, "what was given up does not come again"
     world.settle()
     assert names(world, "root", origin) == names(world, "heir", origin)
-    assert {"An", "Binh", "Chi", "Dung", "Em", "Giang", "Hoa"} <= set(names(world, "heir", origin))
+    assert {"An", "Binh", "Chi", *unaware} <= set(names(world, "heir", origin))
     world.close()

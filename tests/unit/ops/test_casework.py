@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from node import limits
+from node.ids import NodeId
 from node.limits import DAY_MS
 from ops.casework import Casework
+from ops.config import NodeConfig, load_config, save_config
 from tests.unit.hub.desk.town import PEOPLE, Town
 
 LAN = PEOPLE[0]
@@ -80,3 +84,12 @@ def test_a_commune_has_no_desk(town: Town) -> None:
     in_store = Counted()
     looked(Casework(town.communes["A"].store, in_store, lambda: False, lambda: None))
     assert in_store.calls == 1
+
+
+def test_how_often_is_a_setting_of_the_node(tmp_path: Path) -> None:
+    config = NodeConfig(tmp_path, NodeId("d"), case_interval_s=0)
+    save_config(config)
+    assert load_config(tmp_path) == config
+    save_config(replace(config, case_interval_s=limits.CASE_INTERVAL_S))
+    assert "case_interval_s" not in (tmp_path / "node.toml").read_text(encoding="utf-8")
+    assert load_config(tmp_path).case_interval_s == limits.CASE_INTERVAL_S

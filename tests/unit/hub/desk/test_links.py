@@ -56,7 +56,7 @@ def at_once(store: Store, block_max: int = BLOCK_RECORDS_MAX) -> tuple[Link, ...
             {key: blocks[key] for key in block_keys(one.description)}, apart_from=[ref], block_max=block_max
         ).refs
         for ref, one in everybody.items()
-        if one.is_arrival
+        if one.is_newcomer
     }
     parties = {ref: one.party for ref, one in everybody.items()}
     return tuple(find_links(parties, candidates, current_parameters()))
@@ -226,3 +226,39 @@ def test_keys_that_too_many_share_are_not_followed_and_that_is_told(town: Town) 
     desk.catch_up()
     assert desk.backlog().overflowing == 1
     assert desk.links() == at_once(town.store, 3)
+
+
+NEWBORN = {"full_name": "Trần Gia Hân", "sex": "F", "birth_date": "2025-02-03", "mother_name": "Lê Thị Xuân"}
+
+
+def test_case_46_a_birth_that_two_communes_registered_is_linked(tmp_path: Path) -> None:
+    town = Town(tmp_path, random.Random(1))
+    for name in "AB":
+        town.event(name, "birth", "b1", {**NEWBORN, "father_name": "Trần Văn Bình", "insurance_id": "5253111221"})
+    town.bring()
+    desk = town.desk()
+    desk.catch_up()
+    assert [(link.a, link.b, link.verdict) for link in desk.links()] == [("A:b1", "B:b1", "automatic")]
+    town.close()
+
+
+def test_case_19_newborns_without_a_name_of_other_parents_are_not_linked(tmp_path: Path) -> None:
+    town = Town(tmp_path, random.Random(1))
+    for name, mother in (("A", "Lê Thị Xuân"), ("B", "Phạm Thị Thu")):
+        town.event(name, "birth", "b1", {**NEWBORN, "full_name": "Gái", "mother_name": mother})
+    town.bring()
+    desk = town.desk()
+    desk.catch_up()
+    assert not [link for link in desk.links() if link.verdict != "apart"]
+    town.close()
+
+
+def test_twins_that_one_commune_registered_are_not_linked(tmp_path: Path) -> None:
+    town = Town(tmp_path, random.Random(1))
+    for person, given in (("b1", "Trần Gia Hân"), ("b2", "Trần Gia Hưng"), ("b3", "Trần Gia Hường")):
+        town.event("A", "birth", person, {**NEWBORN, "full_name": given})
+    town.bring()
+    desk = town.desk()
+    desk.catch_up()
+    assert not [link for link in desk.links() if link.verdict == "automatic"]
+    town.close()
