@@ -11,7 +11,6 @@ import pytest
 
 from hub import session
 from hub.desk import decisions
-from hub.desk.outbox import Outbox
 from node import changelog, database, decision_letters, quarantine, verification
 from node.applier import Applied, Work
 from node.chain import Commit, Head
@@ -293,10 +292,6 @@ def forgets_whom_a_decision_asks_when_it_comes_back(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(decisions, "note_unsent", lambda *_: None)
 
 
-def never_writes_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Outbox, "remind_some", lambda _: False)
-
-
 def applies_a_decision_whenever_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decision_letters, "_KNOWN", "SELECT 1 WHERE ?1 IS NULL AND ?2 IS NULL")
 
@@ -315,7 +310,6 @@ VARIANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "never answers for rows": never_answers_for_rows,
     "prunes what nobody has confirmed": prunes_what_nobody_has_confirmed,
     "forgets whom a decision asks when it comes back": forgets_whom_a_decision_asks_when_it_comes_back,
-    "never writes again": never_writes_again,
     "applies a decision whenever it comes": applies_a_decision_whenever_it_comes,
     "restores nothing from the parent": restores_nothing_from_the_parent,
     "leaves at a dissolved node what it cannot send": leaves_at_a_dissolved_node_what_it_cannot_send,
@@ -327,7 +321,6 @@ RATES: dict[str, Rates] = {
     "ends quarantine without applying": BUSY,
     "never answers for rows": BUSY,
     "forgets whom a decision asks when it comes back": DECIDING,
-    "never writes again": DECIDING,
     "applies a decision whenever it comes": DECIDING,
     "restores nothing from the parent": REPLACED,
     "leaves at a dissolved node what it cannot send": DISSOLVED,
