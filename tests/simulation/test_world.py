@@ -10,7 +10,9 @@ import apsw
 import pytest
 
 from hub import session
-from node import changelog, database, quarantine, verification
+from hub.desk import decisions
+from hub.desk.outbox import Outbox
+from node import changelog, database, decision_letters, quarantine, verification
 from node.applier import Applied, Work
 from node.chain import Commit, Head
 from node.errors import StoreError
@@ -310,6 +312,18 @@ def prunes_what_nobody_has_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pruner, "_confirmed", lambda _self, _connection, state: state.head.seq)
 
 
+def forgets_whom_a_decision_asks_when_it_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decisions, "note_unsent", lambda *_: None)
+
+
+def never_writes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Outbox, "remind_some", lambda _: False)
+
+
+def applies_a_decision_whenever_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decision_letters, "_KNOWN", "SELECT 1 WHERE ?1 IS NULL AND ?2 IS NULL")
+
+
 VARIANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "acknowledges before commit": acknowledges_before_commit,
     "syncs nothing": syncs_nothing,
@@ -323,6 +337,9 @@ VARIANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "ends quarantine without applying": ends_quarantine_without_applying,
     "never answers for rows": never_answers_for_rows,
     "prunes what nobody has confirmed": prunes_what_nobody_has_confirmed,
+    "forgets whom a decision asks when it comes back": forgets_whom_a_decision_asks_when_it_comes_back,
+    "never writes again": never_writes_again,
+    "applies a decision whenever it comes": applies_a_decision_whenever_it_comes,
     "restores nothing from the parent": restores_nothing_from_the_parent,
     "leaves at a dissolved node what it cannot send": leaves_at_a_dissolved_node_what_it_cannot_send,
 }
@@ -332,6 +349,9 @@ RATES: dict[str, Rates] = {
     "takes rows and forgets what came since": BUSY,
     "ends quarantine without applying": BUSY,
     "never answers for rows": BUSY,
+    "forgets whom a decision asks when it comes back": DECIDING,
+    "never writes again": DECIDING,
+    "applies a decision whenever it comes": DECIDING,
     "restores nothing from the parent": REPLACED,
     "leaves at a dissolved node what it cannot send": DISSOLVED,
 }
