@@ -160,6 +160,29 @@ def test_every_decision_reaches_every_register_that_it_asks_exactly_once() -> No
         assert fired[what] > 0, f"{what} never happened: {fired}"
 
 
+@pytest.mark.parametrize(
+    ("rates", "seeds", "faults"),
+    [
+        pytest.param(REPLACED, (0, 1, 2, 3, 5), ("reimaged", "restored-from-parent"), id="disks are lost"),
+        pytest.param(DISSOLVED, (0, 1, 2, 3, 15), ("dissolved", "drained"), id="districts end"),
+        pytest.param(PRUNED, (0, 1, 2, 3, 20), ("pruned", "restore"), id="much is pruned and put back"),
+    ],
+)
+def test_the_guarantees_hold_where_one_thing_happens_often(
+    rates: Rates, seeds: tuple[int, ...], faults: tuple[str, ...]
+) -> None:
+    fired: Counter[str] = Counter()
+    for seed in seeds:
+        world = World(seed, rates)
+        try:
+            world.run(STEPS)
+        except Exception as error:
+            raise AssertionError(f"replay with World({seed}, {rates}).run({STEPS})") from error
+        fired += world.fired
+    for fault in faults:
+        assert fired[fault] > 0, f"{fault} never happened: {fired}"
+
+
 def test_a_seed_replays_to_the_same_trace() -> None:
     for seed in range(5):
         first, second = World(seed), World(seed)
