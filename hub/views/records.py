@@ -80,6 +80,10 @@ _RULINGS_ABOUT: Final = " UNION ".join(
     f"SELECT {_RULING_COLUMNS} FROM event WHERE kind = '{RULING}' AND {side} = ?1"
     for side in ("person_ref", "other_person_ref")
 )
+_CONTESTED_RULINGS = (
+    "SELECT DISTINCT r.id FROM event AS r JOIN event AS c ON c.origin = r.origin AND c.target_event_id = r.id "
+    f"WHERE r.origin = ? AND r.kind = '{RULING}' AND c.kind = '{CANCEL}'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +261,8 @@ def read_rulings(connection: apsw.Connection, profiles: Mapping[OriginId, Profil
     """What reviewers ruled, also what they took back, in no order. One whose words cannot be read has no effect."""
     for origin, profile in profiles.items():
         rows: list[tuple[Any, ...]] = connection.execute(_RULINGS, {"origin": origin}).fetchall()
-        yield from _rulings(connection, origin, profile.node_id, rows)
+        cancelled: list[tuple[Any, ...]] = connection.execute(_CONTESTED_RULINGS, (origin,)).fetchall() if rows else []
+        yield from _rulings(connection, origin, profile.node_id, rows, [row[0] for row in cancelled])
 
 
 def rulings_about(connection: apsw.Connection, nodes: Mapping[OriginId, NodeId], ref: str) -> Iterator[Ruling]:
@@ -267,14 +272,15 @@ def rulings_about(connection: apsw.Connection, nodes: Mapping[OriginId, NodeId],
         by_origin[OriginId(origin)].append(tuple(row))  # type: ignore[arg-type]
     for origin, rows in by_origin.items():
         if origin in nodes:
-            yield from _rulings(connection, origin, nodes[origin], rows)
+            yield from _rulings(connection, origin, nodes[origin], rows, [row[0] for row in rows])
 
 
 def _rulings(
-    connection: apsw.Connection, origin: OriginId, node_id: str, rows: list[tuple[Any, ...]]
+    connection: apsw.Connection, origin: OriginId, node_id: str, rows: list[tuple[Any, ...]], contested: list[bytes]
 ) -> Iterator[Ruling]:
+    """``contested`` are those that somebody may have taken back."""
     prefix = f"{node_id}:"
-    against = _withdrawn(connection, origin, prefix, [row[0] for row in rows])
+    against = _withdrawn(connection, origin, prefix, contested)
     for row_id, source_id, recorded_at, one, other, reason in rows:
         if reason in {"same", "different"}:
             yield Ruling(
