@@ -152,12 +152,12 @@ class Store:
         self.witness_failures = 0
         self._node_id: NodeId | None = None
         self._reference: OriginId | None = None
-        self._profile_rows: list[tuple[Any, ...]] = []
-        self._profiles: dict[OriginId, Profile] = {}
         self.wanted_below: set[OriginId] = set()
         """Registers that nodes below have asked for and that are not here: they were restored, and have another parent
         than before. They ask again, so this need not outlive the process.
         """
+        self._profile_rows: list[tuple[Any, ...]] = []
+        self._profiles: dict[OriginId, Profile] = {}
         self.changed_over: list[OriginId] = []
         """Origins whose log was changed over to another history since the store was opened, in that order; sessions
         that began before do not know where they stand.

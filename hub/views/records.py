@@ -75,14 +75,14 @@ _RULINGS = sql(
 )
 
 
+_CONTESTED_RULINGS = (
+    "SELECT DISTINCT r.id FROM event AS r JOIN event AS c ON c.origin = r.origin AND c.target_event_id = r.id "
+    f"WHERE r.origin = ? AND r.kind = '{RULING}' AND c.kind = '{CANCEL}'"
+)
 _RULING_COLUMNS: Final = "origin, id, source_id, recorded_at, person_ref, other_person_ref, reason"
 _RULINGS_ABOUT: Final = " UNION ".join(
     f"SELECT {_RULING_COLUMNS} FROM event WHERE kind = '{RULING}' AND {side} = ?1"
     for side in ("person_ref", "other_person_ref")
-)
-_CONTESTED_RULINGS = (
-    "SELECT DISTINCT r.id FROM event AS r JOIN event AS c ON c.origin = r.origin AND c.target_event_id = r.id "
-    f"WHERE r.origin = ? AND r.kind = '{RULING}' AND c.kind = '{CANCEL}'"
 )
 
 
@@ -276,11 +276,11 @@ def rulings_about(connection: apsw.Connection, nodes: Mapping[OriginId, NodeId],
 
 
 def _rulings(
-    connection: apsw.Connection, origin: OriginId, node_id: str, rows: list[tuple[Any, ...]], contested: list[bytes]
+    connection: apsw.Connection, origin: OriginId, node_id: str, rows: list[tuple[Any, ...]], cancelled: list[bytes]
 ) -> Iterator[Ruling]:
-    """``contested`` are those that somebody may have taken back."""
+    """``cancelled``: the ids of those that a cancel may have taken back."""
     prefix = f"{node_id}:"
-    against = _withdrawn(connection, origin, prefix, contested)
+    against = _withdrawn(connection, origin, prefix, cancelled)
     for row_id, source_id, recorded_at, one, other, reason in rows:
         if reason in {"same", "different"}:
             yield Ruling(
