@@ -168,7 +168,7 @@ class CaseDesk:
             family.links,
             family.rulings,
             policy,
-            PlaceBook((*places, *above)),
+            places.with_places(above),
             as_of,
             searched=not above,
             parameters=self._decided_with(policy),
@@ -257,7 +257,7 @@ class CaseDesk:
     def _surroundings(self) -> tuple[dict[OriginId, NodeId], PlaceBook]:
         profiles = self._registers()
         nodes = {origin: profile.node_id for origin, profile in profiles.items()}
-        return nodes, PlaceBook(places_seen(profiles.values(), self._reference))
+        return nodes, PlaceBook(places_seen(profiles.values(), self._reference), self._reference.reform())
 
     def _registers(self) -> dict[OriginId, Profile]:
         return {o: profile for o, profile in self._store.profiles().items() if profile.purpose == PURPOSE_REGISTER}
@@ -267,6 +267,9 @@ class CaseDesk:
         digest = hashlib.sha256(self._parameters.hash.encode())
         for place in sorted(places, key=lambda place: place.node_id):
             digest.update(repr(place).encode())
+        for succession in sorted(places.reform.successions):
+            digest.update(repr(succession).encode())
+        digest.update(repr(places.reform.names).encode())
         if self._store.fact(_FACT_SETTING) == digest.digest():
             return False
         self._store.keep_fact(_FACT_SETTING, digest.digest())
