@@ -18,7 +18,7 @@ from rich.console import Console
 from node.errors import UsageError
 from node.ids import id_text
 from ops.cli.cases import show_case
-from ops.demo.cast import Member, write_cast
+from ops.demo.cast import Member, places_of, write_cast
 from ops.demo.counting import Count, StoryRow, count, desk_on, explained, story
 from ops.demo.script import Act, script
 from ops.demo.stage import Stage, seconds_now
@@ -191,7 +191,8 @@ class _Play:
         self._stage.say(
             _("{0} communes have entered their registers; now life goes on: {1} events.").format(len(waiting), total)
         )
-        acts = script(self._plan.topology, self._options.seed)
+        places = places_of(self._plan.topology)
+        acts = script(self._plan.topology, self._options.seed, (places.home, places.province))
         waiting = [node_id for node_id in waiting if not recordings[node_id].done]
         began, turn, done = seconds_now(), 0, 0
         while waiting or acts:
