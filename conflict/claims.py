@@ -32,6 +32,11 @@ RULING: Final = "ruling"
 STANDING_KINDS: Final = (BIRTH, DEATH, MOVE_OUT, MOVE_IN, CONFIRM, DISPUTE, END_TEMPORARY)
 """The kinds that can change where somebody counts. Cancels come in as ``Claim.withdrawn_by``."""
 
+PERSONAL: Final = (
+    *("full_name", "sex", "birth_date", "personal_id", "old_card_id", "insurance_id", "father_name", "mother_name"),
+)
+"""The columns that tell who somebody is: new evidence of it reopens a ruling (RESOLVER 3)."""
+
 TEMPORARY: Final = "temporary"
 ABSENT: Final = "absent"
 VOID: Final = "void"

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from conflict.claims import MOVE_IN, Claim, PersonRef, Record, in_order
 from conflict.links import Link
+from conflict.names import parse_name
 from conflict.places import PlaceBook
 from conflict.rulings import Pair, Ruling, is_reopened, pair, prevailing
 
@@ -141,7 +142,7 @@ def _repeats(records: Iterable[Record], links: list[Link]) -> Iterator[Pair]:
         if arrival is None:
             continue
         units[record.ref] = record.unit
-        if arrival.said:
+        if arrival.said and _says_who(arrival):
             key = (record.unit, arrival.day, arrival.place, arrival.group, arrival.said)
             first = words.setdefault(key, record.ref)
             if first != record.ref:
@@ -150,6 +151,12 @@ def _repeats(records: Iterable[Record], links: list[Link]) -> Iterator[Pair]:
         a, b = pair(link.a, link.b)
         if link.verdict == "automatic" and not link.hard and units.get(a) is not None and units.get(a) == units.get(b):
             yield a, b
+
+
+def _says_who(arrival: Claim) -> bool:
+    """Whether the words tell one person from another: two newborns on one sheet may be called "Trai"."""
+    said = dict(text.partition("=")[::2] for text in arrival.said)
+    return "full_name" not in said or "personal_id" in said or parse_name(said["full_name"]).says_anything
 
 
 def first_arrival(record: Record) -> Claim | None:

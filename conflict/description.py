@@ -45,6 +45,11 @@ class Description:
     """The node that this departure names exactly."""
 
     @property
+    def says_who(self) -> bool:
+        """Whether it tells one person from another at all: a newborn called "Trai" may be any of two (RESOLVER 19)."""
+        return bool(self.personal_id) or self.name.says_anything
+
+    @property
     def has_placeholder_birth(self) -> bool:
         """The first of January stands for a day that nobody knows."""
         return self.birth is not None and (self.birth.month, self.birth.day) == (1, 1)

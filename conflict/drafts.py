@@ -118,7 +118,7 @@ def _of_move(move: Move, judgement: Judgement, way: Journey, ties: Ties) -> Draf
         tuple(sorted({stay.unit for stay in (*move.origins, *move.arrivals)})),
         (*_facts(judgement, move), *_extras(move, judgement, outcome, ruling, way)),
         _asks(move, judgement),
-        ties.score(some, others),
+        ties.score(some or (others if len(move.arrivals) > 1 else ()), others),
         frozenset(c.place.node_id for stay in move.arrivals for c in stay.arrivals if c.place.node_id),
         agreeing and bool(move.origins),
         ruling,

@@ -33,6 +33,10 @@ class Party:
     description: Description
     sheet: str = ""
     household: str = ""
+    report: str = ""
+    """The arrival as it was written down, '' for no arrival or for one of somebody without a name: two that are equal
+    are one report under two ids (RESOLVER 8).
+    """
 
 
 @dataclass(slots=True)
@@ -63,6 +67,8 @@ class Search:
 
     def is_one(self, a: str, b: str) -> bool:
         """Whether two records are one person themselves by all that they say, and so no rivals."""
+        if self.is_repeat(a, b):
+            return True
         result = self.plain(a, b)
         sure = not (result.hard or result.doubts) and result.bits >= self.parameters.thresholds.automatic
         return sure and not self.may_be_twins(a, b)
@@ -77,13 +83,22 @@ class Search:
             return False
         return given[0].key == given[1].key and not (one.personal_id and one.personal_id == other.personal_id)
 
+    def is_repeat(self, a: str, b: str) -> bool:
+        """Whether two arrivals are one report that was written down twice."""
+        return a != b and self.parties[a].report == self.parties[b].report != ""
+
+    def may_be_linked(self, result: Score) -> bool:
+        """Whether a score alone is enough for a link."""
+        return not result.hard and (result.is_renamed or result.bits >= self.parameters.thresholds.review)
+
     def is_near(self, result: Score) -> bool:
         """Whether companions could still lift a score above the lower threshold, or a hard fact has to be told."""
-        return bool(result.hard) or result.bits >= self.parameters.thresholds.review - FIRST_LOOK_BITS
+        return (
+            bool(result.hard) or result.is_renamed or result.bits >= self.parameters.thresholds.review - FIRST_LOOK_BITS
+        )
 
     def may_be_one(self, a: str, b: str) -> bool:
-        result = self.plain(a, b)
-        return not result.hard and result.bits >= self.parameters.thresholds.review
+        return self.may_be_linked(self.plain(a, b))
 
 
 Scores = dict[tuple[str, str], Score]
@@ -115,7 +130,7 @@ def judge(search: Search, candidates: Mapping[str, Iterable[str]]) -> Judged:
     a sheet, or over records that ``strong_pairs`` names for both.
     """
     scores = _with_companions(search, _first_look(search, candidates))
-    likely = {pair: s for pair, s in scores.items() if s.bits >= search.parameters.thresholds.review and not s.hard}
+    likely = {pair: s for pair, s in scores.items() if search.may_be_linked(s)}
     margins = _margins(search, likely)
     _settle_households(search, likely, margins)
     return _verdicts(search, scores, margins)
@@ -126,11 +141,12 @@ def strong_pairs(search: Search, candidates: Mapping[str, Iterable[str]]) -> fro
     depend on shares a record with one of them.
     """
     scores = _with_companions(search, _first_look(search, candidates))
-    return frozenset(pair for pair, result in scores.items() if _is_strong(result, search.parameters))
+    return frozenset(pair for pair, result in scores.items() if _is_strong(search, pair, result))
 
 
-def _is_strong(result: Score, parameters: Parameters) -> bool:
-    return result.alarm or result.bits >= parameters.thresholds.review
+def _is_strong(search: Search, pair: tuple[str, str], result: Score) -> bool:
+    enough = result.bits >= search.parameters.thresholds.review
+    return result.alarm or enough or result.is_renamed or search.is_repeat(*pair)
 
 
 def _first_look(search: Search, candidates: Mapping[str, Iterable[str]]) -> Scores:
@@ -139,7 +155,7 @@ def _first_look(search: Search, candidates: Mapping[str, Iterable[str]]) -> Scor
     for arrival in sorted(candidates):
         for other in sorted(set(candidates[arrival]) - {arrival}):
             result = search.plain(arrival, other)
-            if search.is_near(result):
+            if search.is_near(result) or search.is_repeat(arrival, other):
                 found[arrival, other] = result
     return found
 
@@ -234,13 +250,17 @@ def _verdicts(search: Search, scores: Scores, margins: Mapping[tuple[str, str], 
         made = link(a, b, result, parameters, margin=margins.get((arrival, other)))
         if made.verdict == "automatic" and _is_twin_number(search, a, b):
             made = replace(made, verdict="review")
-        if not _is_strong(result, parameters):
+        if not _is_strong(search, (arrival, other), result):
             continue
+        if search.is_repeat(a, b):
+            made = Link(a, b, result.bits, "automatic")
         known = found.get((made.a, made.b))
         found[made.a, made.b] = made if known is None else _of_two(known, made)
     partners: defaultdict[str, set[str]] = defaultdict(set)
     certain: defaultdict[str, set[str]] = defaultdict(set)
     for (a, b), made in found.items():
+        if search.is_repeat(a, b):
+            continue  # one record twice takes nobody's place
         if made.verdict != "apart":
             partners[a].add(b)
             partners[b].add(a)

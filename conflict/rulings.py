@@ -32,6 +32,8 @@ class Ruling:
     recorded: datetime
     position: int = 0
     seen: frozenset[EventRef] | None = None
+    withdrawn_by: tuple[EventRef, ...] = ()
+    """The cancels in force against it: then it rules nothing, as if nobody had spoken (RESOLVER 33)."""
 
     @property
     def pair(self) -> Pair:
@@ -52,7 +54,7 @@ def prevailing(rulings: Iterable[Ruling], places: PlaceBook) -> dict[Pair, Rulin
     """The ruling that holds for each pair."""
     found: dict[Pair, Ruling] = {}
     for ruling in sorted(rulings, key=lambda r: rank(r, places)):
-        if ruling.a != ruling.b:
+        if ruling.a != ruling.b and not ruling.withdrawn_by:
             found[ruling.pair] = ruling
     return found
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from math import log2
 from typing import Final
 
-from conflict.comparison import PERSONAL, Compared, Field, compare
+from conflict.comparison import HERE, NAMED, PERSONAL, Compared, Field, compare
 from conflict.description import Description
 from conflict.levels import Birth, Number, Parent, is_sound, mistyped_side
 from conflict.links import Link, Verdict
+from conflict.names import DROPPED, PARTIAL
 from conflict.parameters import PROBABILITY_MIN, Parameters
 from conflict.syllables import COMPATIBLE, Likeness
 
@@ -73,6 +74,27 @@ class Score:
     @property
     def household_bits(self) -> float:
         return sum(item.bits for item in self.evidence if not item.personal)
+
+    @property
+    def is_renamed(self) -> bool:
+        """One number and one day of birth under another name: however little the rest says, a person looks at it, or
+        both halves of the move say so (RESOLVER 6).
+        """
+        return not self.hard and CHANGED_NAME in self.doubts and self._level(Field.BIRTH) == Birth.SAME_DAY
+
+    @property
+    def halves_agree(self) -> bool:
+        """The arrival names the place of the record, and the departure there names the place of the arrival."""
+        return self._level(Field.ORIGIN) == NAMED and self._level(Field.DEPARTURE) == HERE
+
+    @property
+    def may_be_twin(self) -> bool:
+        """Whether all of the names but the given ones are one: a twin may carry the number of the other."""
+        middle = self._level(Field.MIDDLE)
+        return self._level(Field.FAMILY) in COMPATIBLE and (middle is None or middle in {*COMPATIBLE, DROPPED, PARTIAL})
+
+    def _level(self, field: Field) -> str | None:
+        return next((item.level for item in self.evidence if item.field == field), None)
 
     @property
     def alarm(self) -> bool:
@@ -180,12 +202,16 @@ def _doubts(levels: dict[Field, str], *, both_sound: bool) -> tuple[str, ...]:
 
 def verdict(result: Score, parameters: Parameters, *, margin: float | None = None) -> Verdict:
     """``margin``: by how many bits it leads over the next candidate who is somebody else; None for no such one.
-    Nothing is rejected but what a hard fact forbids or what lies below the lower threshold.
+    Nothing is rejected but what a hard fact forbids or what lies below the lower threshold. Who has another name under
+    one number and date of birth is never below it (RESOLVER 6).
     """
     thresholds = parameters.thresholds
-    if result.hard or result.bits < thresholds.review:
+    if result.hard or (result.bits < thresholds.review and not result.is_renamed):
         return "apart"
-    if result.doubts or result.bits < thresholds.automatic:
+    is_sure = not result.doubts and result.bits >= thresholds.automatic
+    if result.is_renamed and result.doubts == (CHANGED_NAME,):
+        is_sure = result.halves_agree and not result.may_be_twin
+    if not is_sure:
         return "review"
     return "automatic" if margin is None or margin >= thresholds.margin else "review"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from node import limits
+from node.decision_letters import LETTER_DECISION, DecisionReader
 from node.errors import CommitRefused, FrameRefused, LetterRefused
 from node.healing import LETTER_BRANCH, Healer
 from node.ids import OriginId
@@ -25,6 +26,7 @@ class LetterReader:
             LETTER_BRANCH: healer.read_branch,
             LETTER_WANTED: desk.read_wanted,
             LETTER_ROWS: desk.read_rows,
+            LETTER_DECISION: DecisionReader(store, mail).read,
         }
 
     def read(self) -> bool:

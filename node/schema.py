@@ -2,7 +2,8 @@
 
 Captured tables hold what anybody decides: the register (``household``, ``person``, ``event``), what a partition says of
 itself (``origin_profile``), who works at a node (``local_user``), the reference data of an authority (units, nodes,
-enrolments, holdings), and what a hub decides on cases (``decision``). Every row belongs to an origin, the first column
+enrolments, holdings), what a hub decides on cases (``decision``), and what of that has reached a register
+(``applied_decision``). Every row belongs to an origin, the first column
 of its primary key, and reaches other nodes only as part of that origin's commits. All other tables are this node's own
 bookkeeping and never travel. Schema steps may only append columns with constant defaults to captured tables: a column
 in the middle would put names into dates when an older changeset is applied.
@@ -137,21 +138,47 @@ event = _captured(
     sa.Index("event_ruling", "origin", sqlite_where=sa.text("kind = 'ruling'")),
 )
 
+
+def _decision_columns() -> tuple[sa.Column[Any], ...]:
+    """What a decision says, in the log of whoever decided and where it has come to."""
+    return (
+        _text("decision_id"),  # hexadecimal (conflict.decisions)
+        _text("case_ref"),  # node_id:event_id
+        _text("state"),
+        _text("outcome"),
+        _text("decided_by"),  # auto, person or ''
+        _text("authority"),  # node id of whoever decided
+        _integer("depth"),  # of the authority in the tree, 1 at the root
+        _text("score"),  # in bits, '' where nothing was compared
+        _integer("parameters_version"),
+        _text("parameters_hash"),
+        _text("as_of"),  # YYYY-MM-DD
+        _text("undoes"),  # the decision that it takes back
+        _text("evidence"),  # JSON: claims, asks, reasons
+    )
+
+
 decision = _captured(
     "decision",  # insert-only: what a hub has decided on a case; id = the first half of decision_id, so never twice
-    _text("decision_id"),  # hexadecimal (conflict.decisions)
-    _text("case_ref"),  # node_id:event_id
-    _text("state"),
-    _text("outcome"),
-    _text("decided_by"),  # auto, person or ''
-    _text("authority"),  # node id of whoever decided
-    _integer("depth"),  # of the authority in the tree, 1 at the root
-    _text("score"),  # in bits, '' where nothing was compared
-    _integer("parameters_version"),
-    _text("parameters_hash"),
-    _text("as_of"),  # YYYY-MM-DD
-    _text("undoes"),  # the decision that it takes back
-    _text("evidence"),  # JSON: claims, asks, reasons
+    *_decision_columns(),
+)
+
+applied_decision = _captured(
+    "applied_decision",  # insert-only: a decision, or a question, that reached this partition; id as of the decision
+    *_decision_columns(),
+    _blob("authority_origin"),
+    _integer("question"),  # 1: nothing is decided yet, and decision_id is the name of the question
+)
+
+applied_ask = _captured(
+    "applied_ask",  # insert-only: what one of them says of one record of this partition
+    _blob("decision"),  # the id of the row in applied_decision
+    _reference("person_id"),  # NULL: there is no such record here
+    _text("action"),  # count, close, answer, visit, hold, reopen
+    _text("ref"),  # node_id:person_id
+    _text("successor"),  # the record to which later entries go
+    sa.Index("applied_ask_by_person", "origin", "person_id", sqlite_where=sa.text("person_id IS NOT NULL")),
+    sa.Index("applied_ask_by_decision", "origin", "decision"),
 )
 
 local_user = _captured(
@@ -562,6 +589,22 @@ desk_decision = _local(
     sa.Column("decision", sa.LargeBinary, primary_key=True, nullable=False),
 )
 
+desk_unsent = _local(
+    "desk_unsent",  # decisions that somebody may have to be told of (hub.desk.outbox)
+    sa.Column("origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("decision", sa.LargeBinary, primary_key=True, nullable=False),
+)
+
+desk_asked = _local(
+    "desk_asked",  # what was told to whom
+    sa.Column("decision", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("to_origin", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("case_ref", sa.Text, nullable=False),
+    _text("question"),  # of a question: JSON of its row, to take it back by; '' of a decision
+    _text("withdrawn"),  # the name of what took the question back
+    sa.Index("desk_asked_by_case", "case_ref"),
+)
+
 candidate_link = _local(
     "candidate_link",  # what the comparison says of two parties; the one with the smaller ref is a
     sa.Column("a", sa.Integer, primary_key=True, nullable=False),
@@ -589,8 +632,11 @@ REFERENCE_TABLES: Final = (
     *(unit, registered_node, invitation, enrolment_request, enrolment, registered_origin, holding),
     *(matching_parameters, unit_succession),
 )
-CAPTURED_TABLES: Final = (origin_profile, *REGISTER_TABLES, local_user, *REFERENCE_TABLES, decision)
-INSERT_ONLY_TABLES: Final = frozenset({"event", "holding", "decision", "matching_parameters", "unit_succession"})
+APPLIED_TABLES: Final = (applied_decision, applied_ask)
+CAPTURED_TABLES: Final = (origin_profile, *REGISTER_TABLES, local_user, *REFERENCE_TABLES, decision, *APPLIED_TABLES)
+INSERT_ONLY_TABLES: Final = frozenset(
+    {"event", "holding", "decision", "matching_parameters", "unit_succession", "applied_decision", "applied_ask"}
+)
 CAPTURED_NAMES: Final = tuple(table.name for table in CAPTURED_TABLES)
 COLUMN_NAMES: Final = {table.name: tuple(column.name for column in table.columns) for table in CAPTURED_TABLES}
 COLUMN_COUNTS: Final = {table.name: len(table.columns) for table in CAPTURED_TABLES}

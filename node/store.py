@@ -541,14 +541,16 @@ class Store:
             self._witness(capture.commit.head)
 
     @contextlib.contextmanager
-    def capture_beside(self, *, author: str, kind: str, recorded_at: int, origin: OriginId) -> Iterator[Capture]:
+    def capture_beside(
+        self, *, author: str, kind: str, recorded_at: int, origin: OriginId, tag: str = ""
+    ) -> Iterator[Capture]:
         """As ``capture``, for work that keeps something for this node too: that is kept also where no captured row
         changes.
         """
         with self.database.transaction() as connection:
             capture = Capture(connection, origin, recorded_at)
             self._require_writable(connection, origin)
-            with captured_work(self.database, capture, author=author, kind=kind, tag=""):
+            with captured_work(self.database, capture, author=author, kind=kind, tag=tag):
                 yield capture
         if capture.commit is not None:
             self._witness(capture.commit.head)

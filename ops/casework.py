@@ -14,6 +14,7 @@ from hub.desk.desk import CaseDesk
 from hub.desk.view import is_hub, is_top
 from node import limits
 from node.errors import DansyncError, HoldingError
+from node.identity.keys import NodeKey
 from node.interchange.bundle import local_day
 from node.store import Store
 from ops.scrubbing import InStore
@@ -23,7 +24,7 @@ _log = logging.getLogger("dansync.cases")
 
 class Casework:
     """Keeps the desk of a daemon's store. ``busy`` says whether others need the store more just now; ``decided`` is
-    called when a decision has been written down, which is to climb.
+    called when a decision has been written down, which is to climb, or somebody was written to. ``key`` signs that.
     """
 
     def __init__(
@@ -34,10 +35,12 @@ class Casework:
         decided: Callable[[], None],
         *,
         interval_s: int = limits.CASE_INTERVAL_S,
+        key: NodeKey | None = None,
     ) -> None:
         self._store = store
         self._interval_s = interval_s
-        self._desk = CaseDesk(store)
+        self._desk = CaseDesk(store, key=key)
+        self._posted = 0
         self._in_store = in_store
         self._busy = busy
         self._decided = decided
@@ -59,14 +62,20 @@ class Casework:
         total = 0
         while not self._busy() and await self._in_store(self._has_news):
             if await self._in_store(self._desk.step):
+                self._tell()
                 continue
             made = await self._in_store(self._desk.decide_some)
-            if made:
-                self._decided()
-                total += made
+            self._tell(made or 0)
+            total += made or 0
             if made is None:
                 await self._in_store(self._rest)
         return total
+
+    def _tell(self, made: int = 0) -> None:
+        """Whoever keeps the links, of what is to climb and of letters."""
+        if made or self._desk.posted != self._posted:
+            self._posted = self._desk.posted
+            self._decided()
 
     def _state(self) -> tuple[object, ...]:
         """Changes when anything in the store has, and with the day."""

@@ -187,6 +187,7 @@ class Daemon:
                         self._is_busy,
                         self._advanced,
                         interval_s=self.config.case_interval_s,
+                        key=key,
                     )
                     tasks.append(asyncio.create_task(casework.keep_looking()))
             if self.uplink is not None:

@@ -18,18 +18,15 @@ from typing import Any, Final
 import apsw
 import sqlalchemy as sa
 
-from conflict.cases import DecidedBy, Outcome, State
 from conflict.claims import EventRef, PersonRef, Record
-from conflict.decisions import Action, Ask, Decision, Parameters, decision_id, in_force, revise
+from conflict.decisions import Decision, Parameters, decision_id, in_force, revise
 from conflict.differences import hold
-from conflict.explanation import Reason
 from conflict.settlement import Outcome as Settled
 from hub.desk.families import Family
-from node.ids import ID_BYTES, OriginId
+from hub.desk.outbox import ENDED, note_unsent
+from node.decision_rows import COLUMNS, from_row, row_id, to_row
+from node.ids import OriginId
 from node.schema import decision, sql
-
-ENDED: Final = frozenset({State.SETTLED, State.CANCELLED, State.LAPSED})
-"""The states in which a case asks for a decision. All others ask questions, which are no decisions."""
 
 RECORD: Final = "record "
 DECISION: Final = "decision "
@@ -41,24 +38,18 @@ LINKS_ALONE: Final = EventRef("links alone")
 ROUNDS_MAX: Final = 10
 """Decisions that lie on top of each other in one case; hardly ever more than two."""
 
-_COLUMNS: Final = tuple(column.name for column in decision.columns)
 _INSERT = (
-    f"INSERT INTO decision ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"
+    f"INSERT INTO decision ({', '.join(COLUMNS)}) VALUES ({', '.join(f':{name}' for name in COLUMNS)})"
     " ON CONFLICT DO NOTHING"
 )
 _ABOUT = (
-    f"SELECT {', '.join(f'd.{name}' for name in _COLUMNS)} FROM desk_decision AS c "
+    f"SELECT {', '.join(f'd.{name}' for name in COLUMNS)} FROM desk_decision AS c "
     "JOIN decision AS d ON d.origin = c.origin AND d.id = c.decision WHERE c.claim = :claim AND c.origin = :origin"
 )
 _NOTE_CLAIM = "INSERT INTO desk_decision (claim, origin, decision) VALUES (?,?,?) ON CONFLICT DO NOTHING"
 _ONE = "SELECT evidence FROM decision WHERE origin = ? AND id = ?"
 _OF_ORIGIN = "SELECT id, evidence FROM decision WHERE origin = ?"
 _ALL = sql(sa.select(*decision.columns).order_by(decision.c.origin, decision.c.id))
-
-
-def row_id(decision_id: str) -> bytes:
-    """The id of the row of a decision."""
-    return bytes.fromhex(decision_id)[:ID_BYTES]
 
 
 def resting_on_records(made: Decision, claims_of: Mapping[PersonRef, Collection[EventRef]]) -> Decision:
@@ -72,62 +63,6 @@ def resting_on_records(made: Decision, claims_of: Mapping[PersonRef, Collection[
     return replace(made, id=decision_id(made.case, claims, made.parameters), claims=claims)
 
 
-def to_row(made: Decision, origin: OriginId, as_of: date) -> dict[str, Any]:
-    evidence = {
-        "claims": list(made.claims),
-        "asks": [[ask.unit, ask.action.value, ask.ref, ask.successor] for ask in made.asks],
-        "reasons": [
-            [why.code, why.rule, "" if why.day is None else why.day.isoformat(), *why.about] for why in made.reasons
-        ],
-    }
-    return {
-        "origin": origin,
-        "id": row_id(made.id),
-        "decision_id": made.id,
-        "case_ref": made.case,
-        "state": made.state.value,
-        "outcome": made.outcome.value,
-        "decided_by": made.decided_by.value,
-        "authority": made.authority,
-        "depth": made.depth,
-        "score": "" if made.score is None else repr(made.score),
-        "parameters_version": made.parameters.version,
-        "parameters_hash": made.parameters.hash,
-        "as_of": as_of.isoformat(),
-        "undoes": made.undoes,
-        "evidence": json.dumps(evidence, ensure_ascii=False, sort_keys=True, separators=(",", ":")),
-    }
-
-
-def from_row(row: Mapping[str, Any]) -> Decision:
-    """Raises ``ValueError`` if it cannot be read: it may be of a newer release."""
-    try:
-        evidence = json.loads(row["evidence"])
-        return Decision(
-            row["decision_id"],
-            EventRef(row["case_ref"]),
-            tuple(EventRef(ref) for ref in evidence["claims"]),
-            Parameters(row["parameters_version"], row["parameters_hash"]),
-            State(row["state"]),
-            Outcome(row["outcome"]),
-            DecidedBy(row["decided_by"]),
-            row["authority"],
-            row["depth"],
-            float(row["score"]) if row["score"] else None,
-            tuple(
-                Ask(unit, Action(action), PersonRef(ref), PersonRef(successor))
-                for unit, action, ref, successor in evidence["asks"]
-            ),
-            tuple(
-                Reason(code, rule, date.fromisoformat(day) if day else None, tuple(about))
-                for code, rule, day, *about in evidence["reasons"]
-            ),
-            row["undoes"],
-        )
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"a decision lacks {error}") from error
-
-
 def read_decisions(connection: apsw.Connection) -> list[Decision]:
     """All decisions that a store holds, its own and those of nodes below, in the order of origins and ids. One that
     cannot be read is left out.
@@ -135,7 +70,7 @@ def read_decisions(connection: apsw.Connection) -> list[Decision]:
     found = []
     for values in connection.execute(_ALL).fetchall():
         try:
-            found.append(from_row(dict(zip(_COLUMNS, values, strict=True))))
+            found.append(from_row(dict(zip(COLUMNS, values, strict=True))))
         except ValueError:
             continue
     return found
@@ -155,14 +90,15 @@ class Decisions:
         found: dict[str, Decision] = {}
         for claim in claims:
             for values in self._connection.execute(_ABOUT, {"origin": self._origin, "claim": claim}).fetchall():
-                made = from_row(dict(zip(_COLUMNS, values, strict=True)))
+                made = from_row(dict(zip(COLUMNS, values, strict=True)))
                 found[made.id] = made
         return sorted(found.values(), key=lambda made: made.id)
 
     def decide(self, outcome: Settled, family: Family, as_of: date) -> tuple[Decision, ...]:
         """Write down what ``outcome``, of one family, decides otherwise than before. Returns what is new."""
         claims_of = {record.ref: _claims_of(record) for record in family.records}
-        claims = {ruling.ref for ruling in family.rulings}.union(*claims_of.values())
+        said = {ref for ruling in family.rulings for ref in (ruling.ref, *ruling.withdrawn_by)}
+        claims = said.union(*claims_of.values())
         known = self.made_before(claims)
         heard = {claim for made in known for claim in made.claims}
         came = {ref for case in outcome.cases for ref in case.refs} - heard
@@ -183,6 +119,7 @@ class Decisions:
         for made in fresh:
             self._connection.execute(_INSERT, to_row(made, self._origin, as_of))
             self._connection.executemany(_NOTE_CLAIM, ((claim, self._origin, row_id(made.id)) for claim in made.claims))
+            note_unsent(self._connection, self._origin, row_id(made.id))
         return tuple(fresh)
 
 
@@ -227,6 +164,7 @@ def note_decisions(connection: apsw.Connection, origin: OriginId) -> None:
 
 def _note_claims(connection: apsw.Connection, origin: OriginId, rows: Iterable[tuple[Any, ...]]) -> None:
     for which, evidence in rows:
+        note_unsent(connection, origin, which)
         with contextlib.suppress(ValueError, KeyError, TypeError):  # of a newer release: nothing here rests on it
             claims = [str(claim) for claim in json.loads(evidence)["claims"]]
             connection.executemany(_NOTE_CLAIM, ((claim, origin, which) for claim in claims))

@@ -13,7 +13,7 @@ from typing import Any, Final
 import apsw
 import sqlalchemy as sa
 
-from conflict.claims import CANCEL, MOVE_IN, MOVE_OUT, VOID, claim_day, recorded_instant, withdrawals
+from conflict.claims import CANCEL, MOVE_IN, MOVE_OUT, PERSONAL, VOID, claim_day, recorded_instant, withdrawals
 from conflict.description import Description, describe
 from conflict.linking import Party
 from conflict.places import PlaceBook
@@ -28,7 +28,7 @@ _PERSON = sql(
     ).where(person.c.origin == _ORIGIN, person.c.id == _ROW)
 )
 _EVENT_COLUMNS: Final = (
-    *("id", "kind", "event_date", "recorded_at", "other_place", "household_id", "group_id", "target_event_id"),
+    *("id", "kind", "event_date", "recorded_at", "other_place", "household_id", "group_id", *PERSONAL),
 )
 _MAKING: Final = ("birth", MOVE_IN)
 _EVENTS = sql(
@@ -72,6 +72,7 @@ class _Move:
     household_id: bytes | None
     group: str
     recorded_at: str
+    said: tuple[str, ...]
 
 
 class Descriptions:
@@ -104,8 +105,17 @@ class Descriptions:
         )
         household = f"{node_id}:{household_id.hex()}" if household_id is not None else ""
         name = source_id or id_text(row_id)
-        party = Party(f"{node_id}:{name}", description, _sheet(node_id, arrived), household)
+        report = self._report(node_id, moves) if description.says_who else ""
+        party = Party(f"{node_id}:{name}", description, _sheet(node_id, arrived), household, report)
         return Described(party, any(move.stands for move in made_by))
+
+    def _report(self, node_id: NodeId, moves: list[_Move]) -> str:
+        """The arrival that made a record, in its words; '' for a record that no arrival made."""
+        arrivals = [move for move in moves if move.stands and move.kind == MOVE_IN]
+        first = min(arrivals, key=lambda move: (move.day, move.order), default=None)
+        if first is None or not any(first.said):
+            return ""
+        return repr((node_id, first.day, self._named(first), first.group, first.said))
 
     def _named(self, move: _Move | None) -> str:
         return "" if move is None else self._places.named(move.place, move.day).node_id
@@ -139,8 +149,9 @@ class Descriptions:
                 household_id,
                 group,
                 recorded_at,
+                tuple(said),
             )
-            for event_id, kind, event_date, recorded_at, place, household_id, group, _ in rows
+            for event_id, kind, event_date, recorded_at, place, household_id, group, *said in rows
         ]
 
 

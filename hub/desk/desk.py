@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import random
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final, cast
 
@@ -16,7 +17,7 @@ import apsw
 
 from conflict.blocking import BLOCK_RECORDS_MAX
 from conflict.cases import State
-from conflict.claims import EventRef
+from conflict.claims import EventRef, recorded_instant
 from conflict.decisions import Parameters as DecisionParameters
 from conflict.decisions import parameters_of
 from conflict.links import Link
@@ -24,24 +25,31 @@ from conflict.parameters import Parameters
 from conflict.places import PlaceBook
 from conflict.policy import DEFAULT_POLICY, Policy
 from conflict.reviewing import Task
+from conflict.rulings import prevailing
 from conflict.sampling import Counted, learn
 from conflict.settlement import Outcome, resolve
 from hub.desk.decisions import Decisions
 from hub.desk.descriptions import Descriptions
 from hub.desk.docket import CaseFile, case_file, persons_of_event, tasks
-from hub.desk.families import Families, Family, due, look_again_on, looked_at, unsettled
+from hub.desk.families import Families, Family, due, keys_of, look_again_on, looked_at, names_in, unsettled
 from hub.desk.keys import Keys
 from hub.desk.links import Links, read_links
+from hub.desk.outbox import Delivery, Outbox, deliveries_of_case
 from hub.desk.reading import note_changes
 from hub.desk.sampling import Sampling
+from hub.desk.scanning import Double, by_number, within
 from hub.desk.trial import Trial, links_by, trial
+from hub.desk.undoing import Undoing, foreseen, what_to_undo, without
 from hub.views.records import read_rulings
 from hub.views.tree import places_above, places_seen
 from node.chain import KIND_DECISION, Head
+from node.identity.keys import NodeKey
 from node.ids import NodeId, OriginId
 from node.interchange.bundle import local_day
+from node.mail import Mail
 from node.matching import InForce, in_force, introduced
 from node.reference import Reference
+from node.register.operations import moment_text
 from node.store import PURPOSE_REGISTER, Profile, Store
 
 PERSONS_AT_ONCE: Final = 250
@@ -52,7 +60,7 @@ _FACT_SETTING: Final = "desk"  # what links depend on beside the rows: the place
 _ALL_WAIT = "INSERT INTO desk_waiting (party) SELECT number FROM desk_party WHERE arrival = 1 ON CONFLICT DO NOTHING"
 _TABLES: Final = (
     *("desk_mark", "desk_unread", "desk_party", "block_key", "desk_waiting", "candidate_link"),
-    *("desk_unsettled", "desk_decision"),
+    *("desk_unsettled", "desk_decision", "desk_unsent"),
 )
 MAY_CHANGE_WITH_TIME: Final = frozenset({State.OPEN_OUT, State.OPEN_IN, State.MATCHED, State.DISPUTED, State.PROPOSED})
 """What waits is looked at again every day: a waiting time may be over."""
@@ -68,11 +76,20 @@ class Backlog:
 
 
 class CaseDesk:
-    """The desk of one store."""
+    """The desk of one store. ``key`` signs what those who are concerned are told; without one nobody is told, and
+    whoever has it does so later. ``posted`` counts the letters.
+    """
 
     def __init__(
-        self, store: Store, parameters: Parameters | None = None, *, block_max: int = BLOCK_RECORDS_MAX
+        self,
+        store: Store,
+        parameters: Parameters | None = None,
+        *,
+        block_max: int = BLOCK_RECORDS_MAX,
+        key: NodeKey | None = None,
     ) -> None:
+        self.posted = 0
+        self._key = key
         self._store = store
         self._block_max = block_max
         self._reference = Reference(store)
@@ -105,7 +122,10 @@ class CaseDesk:
                 return True
             if self._setting_changed(places):
                 connection.execute(_ALL_WAIT)
-            return bool(Links(connection, keys).settle_some(descriptions, self._parameters, WAITING_AT_ONCE))
+            if Links(connection, keys).settle_some(descriptions, self._parameters, WAITING_AT_ONCE):
+                return True
+            outbox = self._outbox(connection, self.own_register(), nodes)
+            return outbox is not None and self._sent(outbox)
 
     def catch_up(self) -> None:
         """All steps that there are to do."""
@@ -130,6 +150,7 @@ class CaseDesk:
             nodes, places = self._surroundings()
             families = self._families(connection, nodes, places)
             decisions = Decisions(connection, origin, store.node_id, self._decided_with(policy))
+            outbox = self._outbox(connection, origin, nodes)
             made = 0
             waits: set[EventRef] = set()
             for person in persons:
@@ -137,12 +158,30 @@ class CaseDesk:
                     family = families.of(person)
                     outcome = self._outcome(family, policy, places, as_of)
                     made += len(decisions.decide(outcome, family, as_of))
-                    open_cases = (case for case in outcome.cases if case.state in MAY_CHANGE_WITH_TIME)
-                    waits.update(ref for case in open_cases for ref in case.refs)
+                    if outbox is not None:
+                        mine = [draft for draft in outcome.decisions if draft.authority == store.node_id]
+                        outbox.ask(mine, names_in(family), as_of)
+                    waiting = (case for case in outcome.cases if case.state in MAY_CHANGE_WITH_TIME)
+                    waits.update(ref for case in waiting for ref in case.refs)
             looked_at(connection, families.members)
             tomorrow = (as_of + timedelta(days=1)).isoformat()
             look_again_on(connection, tuple(families.concerned_by(waits)), tomorrow)
+            if outbox is not None:
+                self._sent(outbox)
         return made
+
+    def _outbox(
+        self, connection: apsw.Connection, origin: OriginId | None, nodes: dict[OriginId, NodeId]
+    ) -> Outbox | None:
+        """What is to be told, and signed, by this node; None if nobody here may sign."""
+        if self._key is None or origin is None:
+            return None
+        return Outbox(self._store, connection, Mail(self._store, self._reference), self._key, origin, nodes)
+
+    def _sent(self, outbox: Outbox) -> bool:
+        found = outbox.send_some()
+        self.posted += outbox.posted
+        return found
 
     def own_register(self) -> OriginId | None:
         """Where this node's decisions stand; None if another node has its register now."""
@@ -194,18 +233,63 @@ class CaseDesk:
         return tasks(outcomes)
 
     def case_file(self, ref: str, policy: Policy = DEFAULT_POLICY) -> CaseFile | None:
-        """The case that an event (node_id:event_id) is in, whatever its state; None if it is in none."""
+        """The case that an event (node_id:event_id) is in, or that a record (node_id:person_id) names, whatever its
+        state; None if it is in none.
+        """
+        with self._store.database.snapshot() as connection:
+            found = self._look_up(connection, ref, policy)
+        return None if found is None else found[0]
+
+    def undoing(self, ref: str, one: str = "", other: str = "", policy: Policy = DEFAULT_POLICY) -> Undoing | None:
+        """What taking back the link or the ruling in a case comes to; None if there is no such case. ``one`` and
+        ``other`` name the two records where there are several pairs. Raises ``UsageError``.
+        """
+        with self._store.database.snapshot() as connection:
+            found = self._look_up(connection, ref, policy)
+            if found is None:
+                return None
+            file, family = found
+            change = what_to_undo(file, self._store.node_id, one, other)
+            moment = recorded_instant(moment_text(self._store.clock.wall_ms()))
+            rulings = without(family.rulings, change, self._store.node_id, moment)
+            places = self._surroundings()[1]
+            after = self._outcome(replace(family, rulings=rulings), policy, places, self._today())
+        return foreseen(file, change, after)
+
+    def scan(self, communes: Collection[NodeId] = ()) -> list[Double]:
+        """Standing records that look like one person and that nobody has ruled on: under one number in the whole view,
+        or all that stand in some communes. To be called after ``catch_up``.
+        """
         with self._store.database.snapshot() as connection:
             nodes, places = self._surroundings()
-            families = self._families(connection, nodes, places)
             descriptions = Descriptions(connection, nodes, places)
-            for person in persons_of_event(connection, nodes, ref):
-                family = families.of(person)
-                outcome = self._outcome(family, policy, places, self._today())
-                found = case_file(connection, nodes, descriptions, self._parameters, family, outcome, ref)
-                if found is not None:
-                    return found
+            if communes:
+                origins = [origin for origin, node_id in nodes.items() if node_id in communes]
+                found = within(connection, descriptions, origins, self._parameters)
+            else:
+                found = by_number(connection, descriptions, nodes, self._parameters)
+            ruled = prevailing(read_rulings(connection, self._registers()), places)
+        return [double for double in found if double.pair not in ruled]
+
+    def _look_up(self, connection: apsw.Connection, ref: str, policy: Policy) -> tuple[CaseFile, Family] | None:
+        nodes, places = self._surroundings()
+        families = self._families(connection, nodes, places)
+        descriptions = Descriptions(connection, nodes, places)
+        for person in (*persons_of_event(connection, nodes, ref), *keys_of(connection, nodes, (ref,))):
+            family = families.of(person)
+            outcome = self._outcome(family, policy, places, self._today())
+            found = case_file(connection, nodes, descriptions, self._parameters, family, outcome, ref, places)
+            if found is not None:
+                return found, family
         return None
+
+    def deliveries(self, case: EventRef) -> tuple[tuple[NodeId, Delivery], ...]:
+        """Who was told of what this node decided, or asks, on a case, and who has it by now."""
+        origin = self.own_register()
+        with self._store.database.snapshot() as connection:
+            found = () if origin is None else deliveries_of_case(connection, origin, case)
+        nodes, _ = self._surroundings()
+        return tuple((nodes[told.to_origin], told) for told in found if told.to_origin in nodes)
 
     def _families(self, connection: apsw.Connection, nodes: dict[OriginId, NodeId], places: PlaceBook) -> Families:
         return Families(connection, nodes, places, tuple(read_rulings(connection, self._registers())))

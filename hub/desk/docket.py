@@ -19,9 +19,12 @@ from conflict.decisions import Decision
 from conflict.linking import Party, Search
 from conflict.links import Link
 from conflict.parameters import Parameters
+from conflict.places import PlaceBook
 from conflict.reviewing import Task, review_queue
+from conflict.rulings import Ruling, prevailing
 from conflict.score import Score
 from conflict.settlement import Outcome
+from conflict.standing import CanonicalPerson
 from hub.desk.descriptions import Descriptions
 from hub.desk.families import Family, PersonKey, keys_of
 from node.ids import NodeId, OriginId, RowId, id_from_text
@@ -48,6 +51,10 @@ class CaseFile:
     decision: Decision | None
     comparisons: tuple[Comparison, ...]
     records: dict[PersonRef, dict[str, str]]
+    rulings: tuple[Ruling, ...] = ()
+    """Those in force on two of the records."""
+    persons: tuple[CanonicalPerson, ...] = ()
+    """Who the records are held to be."""
 
 
 def tasks(outcomes: Iterable[Outcome]) -> tuple[Task, ...]:
@@ -79,6 +86,7 @@ def case_file(
     family: Family,
     outcome: Outcome,
     ref: str,
+    places: PlaceBook,
 ) -> CaseFile | None:
     """The case of that name, or the one that an event is in; None if it is in none."""
     case = next((case for case in outcome.cases if ref in case.refs), None)
@@ -97,7 +105,15 @@ def case_file(
                 parties[described.party.ref] = described.party
     search = Search(parties, parameters)
     links = [link for link in family.links if link.a in concerned and link.b in concerned]
-    return CaseFile(case, decision, tuple(Comparison(link, _scored(search, link)) for link in links), values)
+    rulings = prevailing((r for r in family.rulings if concerned.issuperset(r.pair)), places)
+    return CaseFile(
+        case,
+        decision,
+        tuple(Comparison(link, _scored(search, link)) for link in links),
+        values,
+        tuple(ruling for _, ruling in sorted(rulings.items())),
+        tuple(person for person in outcome.persons if not concerned.isdisjoint(person.refs)),
+    )
 
 
 def _concerned(family: Family, refs: Iterable[EventRef], decision: Decision | None) -> set[PersonRef]:
@@ -106,7 +122,8 @@ def _concerned(family: Family, refs: Iterable[EventRef], decision: Decision | No
     found = {record.ref for record in family.records if any(claim.ref in claims for claim in record.claims)}
     if decision is not None:
         found |= {ask.ref for ask in decision.asks} | {PersonRef(ask.successor) for ask in decision.asks}
-    near = {PersonRef(ref) for link in family.links if {link.a, link.b} & found for ref in (link.a, link.b)}
+    pairs = [(link.a, link.b) for link in family.links] + [ruling.pair for ruling in family.rulings]
+    near = {PersonRef(ref) for pair in pairs if found.intersection(pair) for ref in pair}
     return (found | near) - {PersonRef("")}
 
 

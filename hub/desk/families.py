@@ -94,9 +94,9 @@ class Families:
         )
 
     def concerned_by(self, claims: Collection[str]) -> Iterator[PersonKey]:
-        """The members about whom one of the claims is."""
+        """The members about whom one of the claims is. A case of standing records alone is named by these."""
         for key, record in self._records.items():
-            if any(claim.ref in claims for claim in record.claims):
+            if record.ref in claims or any(claim.ref in claims for claim in record.claims):
                 yield key
 
     def _record(self, key: PersonKey) -> Record | None:
@@ -132,6 +132,12 @@ class Families:
 
     def _rows(self, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         return self.connection.execute(statement, values).fetchall()
+
+
+def names_in(family: Family) -> set[str]:
+    """Every name that a case of a family can bear: a claim, what withdraws one, or a record."""
+    claims = (claim for record in family.records for claim in record.claims)
+    return {record.ref for record in family.records}.union(*((claim.ref, *claim.withdrawn_by) for claim in claims))
 
 
 def keys_of(connection: apsw.Connection, nodes: Mapping[OriginId, NodeId], refs: Iterable[str]) -> Iterator[PersonKey]:

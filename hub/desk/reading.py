@@ -44,7 +44,9 @@ _NOTE_ALL = (
     "UNION SELECT origin, person_id FROM desk_party WHERE origin = ?1 ON CONFLICT DO NOTHING"
 )
 _RULED = f"SELECT person_ref, other_person_ref FROM event WHERE origin = ? AND kind = '{RULING}'"
-_PERSON_OF = "SELECT person_id, kind, target_event_id FROM event WHERE origin = ? AND id = ?"
+_PERSON_OF = (
+    "SELECT person_id, kind, target_event_id, person_ref, other_person_ref FROM event WHERE origin = ? AND id = ?"
+)
 
 
 class _Unreadable(Exception):
@@ -157,13 +159,12 @@ def _concerned(connection: apsw.Connection, commit: Commit) -> _Concerned:
         if values[_AT["kind"]] == CANCEL and isinstance(target, bytes):
             cancelled.append(target)
     for target in cancelled:
-        found.persons |= _withdrawn_person(connection, commit.origin, target)
+        _note_withdrawn(connection, commit.origin, target, found)
     return found
 
 
-def _withdrawn_person(connection: apsw.Connection, origin: OriginId, target: bytes) -> set[RowId]:
+def _note_withdrawn(connection: apsw.Connection, origin: OriginId, target: bytes, found: _Concerned) -> None:
     """Whom the event is about that a cancel withdraws; of the cancel of a cancel, what that one withdrew."""
-    found: set[RowId] = set()
     seen: set[bytes] = set()
     while target not in seen:
         seen.add(target)
@@ -171,7 +172,7 @@ def _withdrawn_person(connection: apsw.Connection, origin: OriginId, target: byt
         if row is None:
             break
         if row[0] is not None:
-            found.add(RowId(row[0]))
+            found.persons.add(RowId(row[0]))
+        found.ruled.update(str(ref) for ref in row[3:] if row[1] == RULING)
         if row[1] == CANCEL and row[2] is not None:
             target = row[2]
-    return found

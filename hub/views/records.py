@@ -21,6 +21,7 @@ from conflict.claims import (
     BIRTH,
     CANCEL,
     CORRECTION,
+    PERSONAL,
     RULING,
     STANDING_KINDS,
     Claim,
@@ -49,14 +50,10 @@ _BY_ID = sql(
 )
 _ONE = sql(sa.select(*_PERSON).where(person.c.origin == _ORIGIN, person.c.id == sa.bindparam("id")))
 _KINDS = sa.text("event.kind IN ({})".format(", ".join(f"'{kind}'" for kind in (*STANDING_KINDS, CORRECTION, CANCEL))))
-_PERSONAL: Final = (
-    *("full_name", "sex", "birth_date", "personal_id", "old_card_id", "insurance_id", "father_name", "mother_name"),
-)
-"""What tells who somebody is: new evidence of it reopens a ruling (RESOLVER 3)."""
 _ROW: Final[sa.BindParameter[bytes]] = sa.bindparam("row_id")
 _CLAIM_COLUMNS: Final = (
     *("id", "source_id", "kind", "event_date", "recorded_at", "person_id", "other_place", "other_person_id"),
-    *("target_event_id", "residence", "group_id", *_PERSONAL),
+    *("target_event_id", "residence", "group_id", *PERSONAL),
 )
 _CLAIM = sa.select(*(event.c[name] for name in _CLAIM_COLUMNS)).where(event.c.origin == _ORIGIN)
 _CLAIMS = sql(_CLAIM.where(_KINDS))
@@ -243,16 +240,18 @@ def _evidence(rows: list[tuple[Any, ...]], node_id: str, places: PlaceBook) -> E
                 tuple(sorted(EventRef(refs[cancel]) for cancel in against)),
                 min((cancelled[cancel] for cancel in against), default=None),
                 group,
-                tuple(f"{name}={value}" for name, value in zip(_PERSONAL, said, strict=True) if value),
+                tuple(f"{name}={value}" for name, value in zip(PERSONAL, said, strict=True) if value),
             )
         )
     return Evidence({key: tuple(found) for key, found in claims.items()}, mothers)
 
 
 def read_rulings(connection: apsw.Connection, profiles: dict[OriginId, Profile]) -> Iterator[Ruling]:
-    """What reviewers ruled, in no order. One whose words cannot be read has no effect."""
+    """What reviewers ruled, also what they took back, in no order. One whose words cannot be read has no effect."""
     for origin, profile in profiles.items():
-        for row_id, source_id, recorded_at, one, other, reason in connection.execute(_RULINGS, {"origin": origin}):
+        rows: list[tuple[Any, ...]] = connection.execute(_RULINGS, {"origin": origin}).fetchall()
+        against = _withdrawn(connection, origin, f"{profile.node_id}:", [row[0] for row in rows])
+        for row_id, source_id, recorded_at, one, other, reason in rows:
             if reason in {"same", "different"}:
                 yield Ruling(
                     EventRef(_ref(f"{profile.node_id}:", source_id, row_id)),
@@ -261,7 +260,28 @@ def read_rulings(connection: apsw.Connection, profiles: dict[OriginId, Profile])
                     reason == "same",
                     profile.node_id,
                     recorded_instant(recorded_at),
+                    withdrawn_by=against.get(row_id, ()),
                 )
+
+
+def _withdrawn(
+    connection: apsw.Connection, origin: OriginId, prefix: str, targets: list[bytes]
+) -> dict[bytes, tuple[EventRef, ...]]:
+    """The cancels in force against some events."""
+    cancels: dict[bytes, bytes] = {}
+    refs: dict[bytes, EventRef] = {}
+    queue = list(targets)
+    while queue:
+        target = queue.pop()
+        found: list[tuple[Any, ...]] = connection.execute(
+            _CLAIMS_AGAINST, {"origin": origin, "row_id": target}
+        ).fetchall()
+        for row in found:
+            if row[0] not in cancels:
+                cancels[row[0]] = target
+                refs[row[0]] = EventRef(_ref(prefix, row[1], row[0]))
+                queue.append(row[0])
+    return {target: tuple(sorted(refs[c] for c in by)) for target, by in withdrawals(cancels).items()}
 
 
 def _ref(prefix: str, source_id: str, row_id: bytes) -> str:

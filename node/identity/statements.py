@@ -36,6 +36,14 @@ def rows_statement(origin: OriginId, seq: Seq, hash_: Hash, rows_digest: bytes) 
     return b"dansync rows 1\0" + _HEAD.pack(origin, seq, hash_) + rows_digest
 
 
+def decision_statement(authority: NodeId, to_origin: OriginId, content_digest: bytes) -> bytes:
+    """An authority: "this is what I have decided, or ask, on persons of that register" (16 bytes). Then SHA-256 of the
+    content as sent, and the authority's name behind a length (u32).
+    """
+    name = authority.encode()
+    return b"dansync decision 1\0" + to_origin + content_digest + struct.pack(">I", len(name)) + name
+
+
 def join_statement(request: bytes) -> bytes:
     """Whoever was invited: "this certificate request is mine"."""
     return b"dansync join 1\0" + request

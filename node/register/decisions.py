@@ -249,6 +249,12 @@ def _require_same_arrival(row: EventRow, candidate: PersonRecord, known: PersonR
         raise _used("person_id", row.person_id, "an arrival gives a new id")
 
 
+def withdrawal(row: EventRow, found: Found, mint: Mint) -> EventRecord:
+    """The cancel of the entry of ``found.person``: its target is the person."""
+    assert found.person is not None
+    return replace(_event(row, found, mint(), warnings=""), target_event_id=found.person.id)
+
+
 def _event(row: EventRow, found: Found, event_id: RowId, *, warnings: str) -> EventRecord:
     """The event's row: what was written, references resolved."""
     is_ruling = row.kind == "ruling"

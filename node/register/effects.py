@@ -112,8 +112,9 @@ def with_effects(person: PersonRecord, events: Sequence[EventRecord]) -> PersonR
     ``events`` are all those that name the person (as the person or as the other one), every cancel that withdraws one
     of them, and every cancel of these. Warnings are left as they are.
 
-    The rules: ``void`` if the birth or arrival that created the person is withdrawn and no other stands; else ``dead``
-    if a death stands; else ``left`` if the last of the departures and arrivals that stand is a permanent departure or
+    The rules: ``void`` if the birth or arrival that created the person is withdrawn and no other stands, or if a cancel
+    that stands withdraws the entry of a person whom none created (its target is the person); else ``dead`` if a death
+    stands; else ``left`` if the last of the departures and arrivals that stand is a permanent departure or
     the end of a temporary stay; else registered.
     """
     entered = entered_values(person)
@@ -126,6 +127,8 @@ def with_effects(person: PersonRecord, events: Sequence[EventRecord]) -> PersonR
     if any(event.kind == "death" for event in mine):
         state = DEAD
     if person.created_by is not None and not any(event.kind in ARRIVALS for event in mine):
+        state = VOID
+    if person.id in withdrawn(events):
         state = VOID
     return with_values(person, entered, values, state)
 

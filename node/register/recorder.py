@@ -146,13 +146,27 @@ class Recorder:
             working.households.put(outcome.household)
         if outcome.person is not None:
             working.persons.put(outcome.person)
-        for person_id in sorted(working.put_event(outcome.event)):
+        self._put(outcome.event)
+        event = outcome.event
+        return _recorded(event, is_new=True, person_id=event.person_id, household_id=event.household_id)
+
+    def withdraw_entry(self, row: EventRow, person_id: RowId) -> Recorded:
+        """Record the cancel of the entry of a person whom no event has brought: the person is void as long as it
+        stands. The target of such a cancel is the person.
+        """
+        found = Found(self._working.persons.records[person_id])
+        event = decisions.withdrawal(row, found, self._mint)
+        self._put(event)
+        return _recorded(event, is_new=True, person_id=person_id)
+
+    def _put(self, event: EventRecord) -> None:
+        """Add an event and compute the persons concerned anew."""
+        working = self._working
+        for person_id in sorted(working.put_event(event)):
             before = working.persons.records[person_id]
             after = with_effects(before, working.about(person_id))
             if after != before:
                 working.persons.put(after)
-        event = outcome.event
-        return _recorded(event, is_new=True, person_id=event.person_id, household_id=event.household_id)
 
     def _found(self, row: EventRow) -> Found:
         working = self._working

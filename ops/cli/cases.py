@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import rich_click as click
 
@@ -13,13 +14,15 @@ from conflict.decisions import Decision
 from conflict.reviewing import Task
 from hub.desk.desk import CaseDesk
 from hub.desk.docket import CaseFile, days_open
+from hub.desk.outbox import Delivery
 from node.errors import UsageError
-from node.ids import id_text
+from node.ids import NodeId, id_text
 from node.interchange.bundle import local_day
-from node.interchange.values import EventRow
-from node.register.operations import record_event
 from node.schema import PERSON_COLUMNS
 from node.store import Store
+from ops.cli.case_scanning import show_doubles
+from ops.cli.case_undoing import record_ruling, undo_case, undo_import
+from ops.cli.case_words import STATES
 from ops.cli.command import Group, command_options
 from ops.cli.options import author_option, folder_argument, opened
 from ops.cli.output import Output
@@ -27,16 +30,6 @@ from ops.explaining import decision_words
 from ops.i18n import N_, _
 from ops.link_words import FIELDS, LEVELS, score_words
 
-STATES: Final = {
-    State.OPEN_OUT: N_("left, arrived nowhere yet"),
-    State.OPEN_IN: N_("arrived, found nowhere yet"),
-    State.PROPOSED: N_("waits for a ruling"),
-    State.MATCHED: N_("both halves found, the old office was asked"),
-    State.SETTLED: N_("settled"),
-    State.DISPUTED: N_("in dispute"),
-    State.CANCELLED: N_("cancelled"),
-    State.LAPSED: N_("waiting time over"),
-}
 _case_argument = click.argument("case", metavar="CASE")
 
 
@@ -110,17 +103,19 @@ def cases_list(folder: Path, *, json_mode: bool) -> None:
 def show(folder: Path, case: str, *, json_mode: bool) -> None:
     output = Output(json_mode=json_mode)
     with opened(folder, call="cases show") as (_config, store):
-        found = _file(_desk(store), case)
-    show_case(output, found)
+        desk = _desk(store)
+        found = _file(desk, case)
+        told = [_told(unit, item) for unit, item in desk.deliveries(found.case.case)]
+    show_case(output, found, told)
     output.line()
     output.line(
         _("To rule: dansync cases decide {folder} {case} same (or: different)").format(folder=folder, case=case)
     )
-    output.document(_case_document(found) | {"words": _words(found)})
+    output.document(_case_document(found) | {"words": _words(found), "told": told})
 
 
-def show_case(output: Output, found: CaseFile) -> None:
-    """One case for people: why, what is asked of whom, and the records side by side."""
+def show_case(output: Output, found: CaseFile, told: Sequence[dict[str, Any]] = ()) -> None:
+    """One case for people: why, what is asked of whom, who has it by now, and the records side by side."""
     output.facts(
         [
             (_("Case"), found.case.case),
@@ -131,6 +126,8 @@ def show_case(output: Output, found: CaseFile) -> None:
     )
     for text in _words(found):
         output.line(f"  {text}")
+    for line in told:
+        output.line(f"  {line['words']}")
     for comparison in found.comparisons:
         output.line()
         output.line(f"{comparison.link.a} - {comparison.link.b}")
@@ -166,12 +163,7 @@ def decide(folder: Path, case: str, verdict: str, *, one: str, other: str, autho
     with opened(folder, call="cases decide", user=author) as (_config, store):
         desk = _desk(store)
         pair = _pair(_file(desk, case), one, other)
-        today = local_day(store.clock.wall_ms()).isoformat()
-        row = EventRow(
-            *(store.node_id, "", "ruling", today, "", pair[0], "", "", "", pair[1], verdict),
-            columns=("",) * len(PERSON_COLUMNS),
-        )
-        recorded = record_event(store, row, author=author, origin=desk.own_register())
+        recorded = record_ruling(store, desk, pair, verdict, author=author)
         desk.catch_up()
         after = desk.case_file(case)
     state = "" if after is None else after.case.state.value
@@ -179,6 +171,80 @@ def decide(folder: Path, case: str, verdict: str, *, one: str, other: str, autho
     if after is not None:
         output.line(_("The case: {state}.").format(state=_(STATES[after.case.state])))
     output.document({"ruling": id_text(recorded.id), "one": pair[0], "other": pair[1], "state": state})
+
+
+@cases.command(
+    help=N_(
+        "Take back what joined or parted two records, or a whole wrong import.\n\n"
+        "Of a CASE: a ruling of this node is withdrawn, and what was in force before it counts again; a link that was "
+        "made automatically is ruled different, which can be undone in the same way. Later events stand on the record "
+        "that they were written on. With --import, at the node where the import was made: all that it brought is "
+        "withdrawn. Nothing is deleted."
+    ),
+    examples=(
+        "dansync cases undo /srv/binh-dinh tran-phu:e17 --dry-run",
+        "dansync cases undo /srv/binh-dinh tran-phu:e17",
+        "dansync cases undo /srv/tran-phu --import 0197f0aa-6c4e-7d31-8d3e-2f6f5b1f9a10",
+    ),
+)
+@folder_argument
+@click.argument("case", metavar="[CASE]", default="")
+@click.option("--import", "import_id", default="", metavar="ID", help=N_("The id that dansync import has told."))
+@click.option("--one", default="", metavar="NODE:PERSON", help=N_("One of the two records."))
+@click.option("--other", default="", metavar="NODE:PERSON", help=N_("The other one."))
+@click.option("--dry-run", is_flag=True, help=N_("Say what would happen, and do nothing."))
+@author_option
+@command_options
+def undo(
+    folder: Path, case: str, import_id: str, one: str, other: str, *, dry_run: bool, author: str, json_mode: bool
+) -> None:
+    if bool(case) == bool(import_id):
+        raise UsageError(
+            "Name what is to be undone: either a case or an import.",
+            hint="dansync cases undo FOLDER CASE, or: dansync cases undo FOLDER --import ID",
+        )
+    output = Output(json_mode=json_mode)
+    call = "cases undo --import" if import_id else "cases undo"
+    with opened(folder, call=call, user=author) as (_config, store):
+        if import_id:
+            undo_import(output, folder, store, import_id, author=author, dry_run=dry_run)
+        else:
+            undo_case(output, store, case, (one, other), author=author, dry_run=dry_run)
+
+
+@cases.command(
+    help=N_(
+        "Look for persons who stand in the registers twice.\n\n"
+        "Arrivals are compared by themselves. People who stand in a register are not: this compares those under one "
+        "personal number, or with --commune everybody who stands there, as after a restore or a merger of communes. "
+        "Nothing is written down but with --record: then those whose number, name and date of birth agree are ruled "
+        "to be one person, and are in dispute until somebody has visited both homes. dansync cases undo takes it back."
+    ),
+    examples=(
+        "dansync cases scan /srv/binh-dinh",
+        "dansync cases scan /srv/binh-dinh --commune tran-phu --commune le-loi",
+        "dansync cases scan /srv/binh-dinh --record",
+    ),
+)
+@folder_argument
+@click.option("--commune", "communes", multiple=True, metavar="NODE", help=N_("Compare all who stand there."))
+@click.option("--record", is_flag=True, help=N_("Rule that the sure ones are one person each."))
+@author_option
+@command_options
+def scan(folder: Path, *, communes: tuple[str, ...], record: bool, author: str, json_mode: bool) -> None:
+    output = Output(json_mode=json_mode)
+    with opened(folder, call="cases scan", user=author) as (_config, store):
+        desk = _desk(store)
+        unknown = set(communes) - {profile.node_id for profile in store.profiles().values()}
+        if unknown:
+            raise UsageError(
+                f"There is no register of {min(unknown)} here.", hint="Name nodes as they stand in: dansync origin list"
+            )
+        doubles = desk.scan([NodeId(name) for name in communes])
+        sure = [double for double in doubles if double.sure]
+        for double in sure if record else ():
+            record_ruling(store, desk, double.pair, "same", author=author)
+    show_doubles(output, folder, doubles, recorded=record)
 
 
 def _desk(store: Store) -> CaseDesk:
@@ -214,6 +280,20 @@ def _show_side_by_side(output: Output, found: CaseFile, one: str, other: str) ->
     sides = [found.records.get(PersonRef(ref), {}) for ref in (one, other)]
     rows = [(column, sides[0].get(column, ""), sides[1].get(column, "")) for column in PERSON_COLUMNS]
     output.table((_("Field"), one, other), [row for row in rows if row[1] or row[2]])
+
+
+def _told(unit: str, item: Delivery) -> dict[str, Any]:
+    """A register that was told, or asked, and whether its own log says that it has it."""
+    if item.is_question:
+        text = _("{unit}: asked, and has the question.") if item.received else _("{unit}: asked; it is on its way.")
+    else:
+        text = _("{unit}: told, and has applied it.") if item.received else _("{unit}: told; it is on its way.")
+    return {
+        "unit": unit,
+        "question": item.is_question,
+        "received": item.received,
+        "words": text.format(unit=unit),
+    }
 
 
 def _task_document(task: Task) -> dict[str, Any]:

@@ -67,6 +67,7 @@ COMMANDS: Final = (
         N_("The register"),
         {
             "record": "record:record",
+            "inbox": "inbox:inbox",
             "cases": "cases:cases",
             "parameters": "parameters:parameters",
             "import": "data:import_",

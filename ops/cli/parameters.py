@@ -26,7 +26,7 @@ from node.errors import StoreError, UsageError
 from node.interchange.bundle import local_day
 from node.matching import in_force, introduced
 from node.store import Store
-from ops.cli.cases import STATES
+from ops.cli.case_words import STATES
 from ops.cli.command import Group, command_options
 from ops.cli.options import acting_user, folder_argument, opened
 from ops.cli.output import Output

@@ -30,6 +30,7 @@ WORDS: Final = {
     "already_withdrawn": N_("the event is withdrawn already"),
     "withdraws_cancel": N_("a withdrawal is withdrawn"),
     "other_persons_event": N_("the withdrawn event concerns another person"),
+    "settled_elsewhere": N_("by a decision the person counts elsewhere; this goes to the record there"),
     "personal_id_form": N_("the personal number does not have 12 digits"),
     "personal_id_sex": N_("the personal number disagrees with the sex"),
     "personal_id_birth_year": N_("the personal number disagrees with the year of birth"),

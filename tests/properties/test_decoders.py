@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node import receipts_wire, rows_wire
+from node import decisions_wire, receipts_wire, rows_wire
 from node.chain import KIND_REGISTER, Commit, Head
 from node.encryption import load_key
 from node.enrolment import EnrolAnswer, EnrolRequest, OriginClaim, RenewRequest
@@ -26,7 +26,7 @@ from node.enrolment_wire import (
     encode_enrol_request,
     encode_renew_request,
 )
-from node.errors import FrameRefused, IdentityError, StoreError, UsageError
+from node.errors import DansyncError, FrameRefused, IdentityError, StoreError, UsageError
 from node.identity.certificates import CertificateAuthority, check_request, make_request, read_certificate
 from node.identity.invitation import read_invitation
 from node.identity.keys import NodeKey
@@ -37,6 +37,7 @@ from node.rows_wire import Answer, Content, RowsWanted, SentRow
 from node.schema import SCHEMA_VERSION
 from node.witness import Witness
 from ops.config import load_config
+from tests.unit.conflict.test_instructions import DAY, made
 from tests.unit.node.stores import add_persons, all_commits, new_store
 
 KEY = NodeKey.derived(random.Random(1))
@@ -51,12 +52,18 @@ ROW = SentRow("person", RowId(bytes(16)), (bytes(16), bytes(16), "Trần", None,
 WANTED = RowsWanted(OriginId(bytes(16)), HEAD, bytes(16), (ROW.key,))
 CONTENT = rows_wire.encode_content(Content(OriginId(bytes(16)), bytes(16), Hash(bytes(32)), (ROW,)))
 ROWS = Answer(HEAD, NodeId("c"), b"s", CONTENT)
+NOTICE = decisions_wire.encode_notice(
+    decisions_wire.Notice(OriginId(bytes(16)), OriginId(bytes(16)), "a", False, made("11" * 32, "a:e1 c:e2"), DAY)
+)
+SIGNED = decisions_wire.Signed(NodeId("p"), b"s", NOTICE)
 
 DECODERS: dict[str, tuple[Callable[[bytes], object], bytes, type[Exception]]] = {
     "a request to enrol": (decode_enrol_request, encode_enrol_request(ENROL), FrameRefused),
     "a request to renew": (decode_renew_request, encode_renew_request(RenewRequest(REQUEST)), FrameRefused),
     "an answer": (decode_answer, encode_answer(ANSWER), FrameRefused),
     "a request for rows": (rows_wire.decode_wanted, rows_wire.encode_wanted(WANTED), FrameRefused),
+    "a signed decision": (decisions_wire.decode_signed, decisions_wire.encode_signed(SIGNED), FrameRefused),
+    "a decision": (decisions_wire.decode_notice, NOTICE, DansyncError),
     "an answer with rows": (rows_wire.decode_answer, rows_wire.encode_answer(ROWS), FrameRefused),
     "a request for receipts": (
         receipts_wire.decode_confirm_request,

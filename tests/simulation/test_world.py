@@ -58,6 +58,9 @@ RESTORED = Rates(
 )
 """Stores become older copies of themselves while people write on the same rows on both sides."""
 
+DECIDING = Rates(record=5, decide=8, casework=1, connect=4, advance=3, restore=0.8, backup=1, rot=0, mend=0, anew=0)
+"""Hubs decide while stores become older copies of themselves, registers change hands and communes get other parents."""
+
 
 def test_the_log_guarantees_hold_over_many_seeds_and_every_fault_fires() -> None:
     fired: Counter[str] = Counter()
@@ -114,6 +117,19 @@ def test_rows_that_rot_are_mended_while_everybody_works() -> None:
         "quarantine-replaced",
     ):
         assert fired[fault] > 0, f"{fault} never happened: {fired}"
+
+
+def test_every_decision_reaches_every_register_that_it_asks_exactly_once() -> None:
+    fired: Counter[str] = Counter()
+    for seed in range(25):
+        world = World(seed, DECIDING)
+        try:
+            world.run(STEPS)
+        except Exception as error:
+            raise AssertionError(f"replay with World({seed}, DECIDING).run({STEPS})") from error
+        fired += world.fired
+    for what in ("decided", "told", "restore", "clone", "cut", "moved", "hand-over", "power-loss-inside"):
+        assert fired[what] > 0, f"{what} never happened: {fired}"
 
 
 def test_a_seed_replays_to_the_same_trace() -> None:

@@ -7,7 +7,7 @@ or takes them from their holder. Then all faults end and everything must climb w
 tier, and nothing that a disk still holds may be missing without a report.
 
 ``World`` holds the machines and runs their handlers. What happens to them stands in modules of its own: ``people``, ``care``,
-``mishaps``, ``decay`` and ``links``, each with steps that draw and with acts that are told what to do; ``checks`` has what must hold.
+``mishaps``, ``decay``, ``deciding`` and ``links``, each with steps that draw and with acts that are told what to do; ``checks`` has what must hold.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from node.ids import Hash, NodeId, OriginId, RowId, Seq, UnitCode
 from tests.simulation.care import Care
 from tests.simulation.checks import Checks
 from tests.simulation.decay import Decay
+from tests.simulation.deciding import Deciding
 from tests.simulation.disk import PowerLoss
 from tests.simulation.links import Links
 from tests.simulation.machine import Machine
@@ -75,6 +76,7 @@ class World:
         self.mishaps = Mishaps(self)
         self.decay = Decay(self)
         self.care = Care(self)
+        self.deciding = Deciding(self)
         self.sticks = Sticks(self)
         self.links = Links(self)
         self.checks = Checks(self)
@@ -169,6 +171,8 @@ class World:
             (rates.anew, self.care.take_anew),
             (rates.move, self.care.move),
             (rates.stick, self.sticks.carry),
+            (rates.decide, self.deciding.decide),
+            (rates.casework, self.deciding.casework),
         ]
         action = self.rng.choices([action for _, action in choices], [weight for weight, _ in choices])[0]
         action()
@@ -282,6 +286,7 @@ class World:
         self._all_up()
         self._climb()
         self.checks.check_rows()
+        self.deciding.require_that_all_were_told()
         self.checks.check_former_holders()
 
     def settle(self, rounds_max: int = SETTLE_ROUNDS_MAX) -> int:

@@ -259,8 +259,27 @@ def test_27_a_name_as_it_is_spoken_comes_before_a_person_at_least() -> None:
 
 def test_28_a_changed_name_under_one_number_is_for_a_person() -> None:
     said = LAN | {"full_name": "Trần Ngọc Khánh Vy"}
-    result = compared(arrived(said), at_home(LAN))
+    result = compared(arrived(said), at_home(LAN, left=False))
     assert (verdict(result, PARAMETERS), result.doubts) == ("review", ("changed_name",))
+
+
+def test_28_a_changed_name_is_settled_if_both_halves_of_the_move_agree() -> None:
+    said = SHORT | {"personal_id": LAN["personal_id"], "full_name": "Trần Bảo Ngọc"}
+    result = compared(arrived(said), at_home(LAN))
+    assert (verdict(result, PARAMETERS), result.doubts) == ("automatic", ("changed_name",))
+
+
+def test_28_whose_given_name_alone_is_another_may_be_a_twin_with_the_other_s_papers() -> None:
+    said = LAN | {"full_name": "Trần Thị Hồng Vân"}
+    assert verdict(compared(arrived(said), at_home(LAN)), PARAMETERS) == "review"
+
+
+def test_28_number_and_date_of_birth_are_never_too_little_for_a_person_to_look() -> None:
+    papers = {name: LAN[name] for name in ("birth_date", "personal_id")}
+    one, other = papers | {"full_name": "Hồ Bảo Ngọc"}, papers | {"full_name": LAN["full_name"]}
+    result = compared(arrived(one), at_home(other, left=False))
+    assert result.bits < PARAMETERS.thresholds.review
+    assert verdict(result, PARAMETERS) == "review"
 
 
 def test_29_a_wrong_sex_that_a_prefix_explains_costs_little() -> None:

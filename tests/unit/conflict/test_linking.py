@@ -103,3 +103,18 @@ def test_an_assignment_that_could_be_turned_round_has_no_margin() -> None:
     made = assign(["a", "b"], ["x", "y"], gains)
     assert made is not None
     assert [one.margin for one in made] == [0.0, 0.0]
+
+
+VAGUE = {"full_name": "Trần Hồng Lan", "birth_date": "1984"}
+
+
+def test_one_report_under_two_ids_is_linked_however_little_it_says() -> None:
+    twice = [Party(f"away:{ref}", arrival("", VAGUE).description, report="away 2025-05-03 Lan") for ref in "ab"]
+    assert linked(*twice)["away:a", "away:b"].verdict == "automatic"
+    assert linked(*(Party(party.ref, party.description) for party in twice)) == {}
+
+
+def test_a_report_that_is_there_twice_takes_nobody_s_place() -> None:
+    one, other = (Party(f"away:{ref}", arrival("", SHORT).description, report="away Lan") for ref in "ab")
+    found = linked(one, other, record("home:1", SHORT, "home:h"))
+    assert {found["away:a", "home:1"].verdict, found["away:b", "home:1"].verdict} == {"automatic"}

@@ -17,11 +17,13 @@ from conflict.parameters import Thresholds, current_parameters
 from conflict.places import PlaceBook
 from conflict.policy import DEFAULT_POLICY
 from conflict.settlement import resolve
-from hub.desk.decisions import ENDED, from_row, read_decisions, resting_on_records, to_row
+from hub.desk.decisions import read_decisions, resting_on_records
 from hub.desk.desk import CaseDesk
+from hub.desk.outbox import ENDED
 from hub.views.records import read_rulings, records
 from hub.views.tree import places_seen
 from node.chain import KIND_DECISION
+from node.decision_rows import from_row, to_row
 from node.ids import OriginId, Seq
 from node.interchange.bundle import local_day
 from node.interchange.values import EventRow

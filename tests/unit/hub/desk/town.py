@@ -67,10 +67,12 @@ class Town:
         event_id = f"e{self._day}"
         day = f"2025-{1 + self._day // 28 % 12:02d}-{1 + self._day % 28:02d}"
         blank = EventRow(name, event_id, kind, day, f"{day}T08:00:00+07:00", person, "", "", "", "", "", columns({}))
-        row = replace(blank, columns=columns(values or {}), **more)
-        record_event(self.communes[name].store, row, author="clerk")
+        self.record(name, replace(blank, columns=columns(values or {}), **more))
         self._events[name].append(event_id)
         return event_id
+
+    def record(self, name: str, row: EventRow) -> None:
+        record_event(self.communes[name].store, row, author="clerk")
 
     def arrive(self, name: str, values: dict[str, str], *, place: str = "", group: str = "", home: str = "") -> str:
         """Somebody moves in; returns the person's id."""
