@@ -30,7 +30,7 @@ def script(topology: Topology, seed: int, movers: tuple[str, str]) -> list[Act]:
     middle = [row.node_id for row in topology.top_down() if topology.children(row.node_id) and row.parent_id]
     inner = [node for node in middle if any(not topology.children(child) for child in topology.children(node))]
     first, second = movers
-    (third,) = _pick(rng, [leaf for leaf in leaves if leaf not in movers], 1)
+    (third,) = _pick(rng, [leaf for leaf in leaves if leaf not in movers] or leaves, 1)
     hub, cut = _pick(rng, inner or middle or leaves, 2)
     return sorted(
         (
