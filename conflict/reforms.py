@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
@@ -37,6 +37,13 @@ class Successions:
     """Which unit took over from which: (old node, new node), as a reform ordered it (RESOLVER 61-64)."""
 
     pairs: frozenset[tuple[str, str]] = frozenset()
+    _after: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        after: dict[str, tuple[str, ...]] = {}
+        for old, new in sorted(self.pairs):
+            after[old] = (*after.get(old, ()), new)
+        object.__setattr__(self, "_after", after)
 
     def is_one_place(self, a: str, b: str) -> bool:
         """True if the two are one unit, or one took over from the other."""
@@ -46,7 +53,7 @@ class Successions:
         """The unit that a unit has become; itself where nobody took over or several did (RESOLVER 69)."""
         seen = {unit}
         while True:
-            following = sorted(new for old, new in self.pairs if old == unit)
+            following = self._after.get(unit, ())
             if len(following) != 1 or following[0] in seen:
                 return unit
             unit = following[0]

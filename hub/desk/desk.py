@@ -22,8 +22,9 @@ from conflict.decisions import Parameters as DecisionParameters
 from conflict.decisions import parameters_of
 from conflict.links import Link
 from conflict.parameters import Parameters
-from conflict.places import PlaceBook
+from conflict.places import Place, PlaceBook
 from conflict.policy import DEFAULT_POLICY, Policy
+from conflict.reforms import Reform
 from conflict.reviewing import Task
 from conflict.rulings import prevailing
 from conflict.sampling import Counted, learn
@@ -95,6 +96,7 @@ class CaseDesk:
         self._reference = Reference(store)
         self._given = parameters
         self._known: tuple[Head | None, InForce] | None = None
+        self._book: tuple[list[Place], Reform, PlaceBook] | None = None
 
     @property
     def _in_force(self) -> InForce:
@@ -341,7 +343,13 @@ class CaseDesk:
     def _surroundings(self) -> tuple[dict[OriginId, NodeId], PlaceBook]:
         profiles = self._registers()
         nodes = {origin: profile.node_id for origin, profile in profiles.items()}
-        return nodes, PlaceBook(places_seen(profiles.values(), self._reference), self._reference.reform())
+        return nodes, self._places(places_seen(profiles.values(), self._reference), self._reference.reform())
+
+    def _places(self, seen: list[Place], reform: Reform) -> PlaceBook:
+        """The book of the last time, if nothing has changed: with a reform of the country it takes 0.2 s to make."""
+        if self._book is None or self._book[:2] != (seen, reform):
+            self._book = (seen, reform, PlaceBook(seen, reform))
+        return self._book[2]
 
     def _registers(self) -> dict[OriginId, Profile]:
         return {o: profile for o, profile in self._store.profiles().items() if profile.purpose == PURPOSE_REGISTER}
