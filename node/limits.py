@@ -132,8 +132,12 @@ HEALING_HOLD_MS: Final = 60_000  # writing waits while an origin is healed; set 
 
 LETTER_PATIENCE_MS: Final = 7 * DAY_MS  # a branch waits this long for the one that it goes on from
 
-# --- rows that a parent takes from their holder -----------------------------------------------------------------------
+# --- decisions on the way down ----------------------------------------------------------------------------------------
 DECISION_BYTES_MAX: Final = 1 * MIB  # a decision in a letter: a household of hundreds with all its claims
+REMINDER_MS: Final = DAY_MS  # who has not said for so long that it came is written to again; then after 2, 4 ... days
+REMINDERS_DOUBLED_MAX: Final = 5  # ... up to a month
+
+# --- rows that a parent takes from their holder -----------------------------------------------------------------------
 ROWS_PER_LETTER_MAX: Final = 500  # rows asked for, or given, in one letter
 ROWS_WANTED_BYTES_MAX: Final = 64 * KIB  # a request: 500 keys of a table's name and 16 bytes
 ROWS_BYTES_TARGET: Final = 1 * MIB  # rows in one letter, before another one is begun

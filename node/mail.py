@@ -53,6 +53,7 @@ _SELECT_IDS = sql(
 _SELECT_LETTER = sql(sa.select(*_COLUMNS, letter.c.came_at).where(letter.c.id == sa.bindparam("which")))
 _SELECT_STATE = sql(sa.select(letter.c.state).where(letter.c.id == sa.bindparam("which")))
 _POST = _INSERT + "DO UPDATE SET state = '', body = excluded.body WHERE letter.state = 'read'"
+_POST_AGAIN = _INSERT + "DO UPDATE SET state = '', body = excluded.body WHERE letter.state IN ('read', 'sent')"
 _TAKE = _INSERT + "DO UPDATE SET state = iif(state = 'sent', '', state), comings = comings + 1"
 _SET_SENT = "UPDATE letter SET state = 'sent', sent_to = :peer WHERE id = :which AND state = '' AND comings = :comings"
 _SELECT_SENT = sql(sa.select(letter.c.to_origin, letter.c.sent_to).where(letter.c.state == "sent").distinct())
@@ -87,11 +88,12 @@ class Mail:
         """Where the way of a letter is looked up."""
         return self._reference
 
-    def post(self, item: Letter) -> None:
-        """A letter of our own, inside the caller's transaction. One that was posted before changes nothing; one that we
-        read when it was for us, and send now that another node has the register, goes out.
+    def post(self, item: Letter, *, again: bool = False) -> None:
+        """A letter of our own, inside the caller's transaction. One that was posted before changes nothing, unless it
+        is to be sent ``again``; one that we read when it was for us, and send now that another node has the register,
+        goes out.
         """
-        self._store.connection.execute(_POST, self._values(item))
+        self._store.connection.execute(_POST_AGAIN if again else _POST, self._values(item))
 
     def take(self, item: Letter) -> None:
         """A letter from a neighbour: durable on return."""

@@ -602,7 +602,10 @@ desk_asked = _local(
     sa.Column("case_ref", sa.Text, nullable=False),
     _text("question"),  # of a question: JSON of its row, to take it back by; '' of a decision
     _text("withdrawn"),  # the name of what took the question back
+    _integer("reminders"),
+    _integer("due_at"),  # when to look whether the receipt has come, Unix ms; 0: it has
     sa.Index("desk_asked_by_case", "case_ref"),
+    sa.Index("desk_asked_due", "due_at", sqlite_where=sa.text("due_at > 0")),
 )
 
 candidate_link = _local(

@@ -127,7 +127,7 @@ class CaseDesk:
             if Links(connection, keys).settle_some(descriptions, self._parameters, WAITING_AT_ONCE):
                 return True
             outbox = self._outbox(connection, self.own_register(), nodes)
-            return outbox is not None and self._sent(outbox)
+            return outbox is not None and (self._sent(outbox) or self._reminded(outbox))
 
     def catch_up(self) -> None:
         """All steps that there are to do."""
@@ -183,6 +183,12 @@ class CaseDesk:
     def _sent(self, outbox: Outbox) -> bool:
         found = outbox.send_some()
         self.posted += outbox.posted
+        return found
+
+    def _reminded(self, outbox: Outbox) -> bool:
+        before = outbox.posted
+        found = outbox.remind_some()
+        self.posted += outbox.posted - before
         return found
 
     def own_register(self) -> OriginId | None:

@@ -20,8 +20,9 @@ import apsw
 
 from conflict.cases import State
 from conflict.claims import EventRef
-from conflict.decisions import Action, Ask, Decision, decision_id, in_force, seen_by
+from conflict.decisions import Action, Ask, Decision, decision_id, in_force, seen_by, supersedes
 from hub.desk.families import keys_of
+from node import limits
 from node.decision_letters import decision_letter
 from node.decision_rows import COLUMNS, as_question, from_row, row_id, to_row
 from node.decisions_wire import Notice
@@ -46,8 +47,20 @@ _NOTE_ALL = (
 _UNSENT = "SELECT origin, decision FROM desk_unsent ORDER BY origin, decision LIMIT ?"
 _LOOKED_AT = "DELETE FROM desk_unsent WHERE origin = ? AND decision = ?"
 _ONE = f"SELECT {', '.join(COLUMNS)} FROM decision WHERE origin = ? AND id = ?"
+_ABOUT = (
+    f"SELECT {', '.join(f'd.{name}' for name in COLUMNS)} FROM desk_decision AS c "
+    "JOIN decision AS d ON d.origin = c.origin AND d.id = c.decision WHERE c.claim = ? AND c.origin = ?"
+)
 _ASKED = "SELECT to_origin FROM desk_asked WHERE decision = ?"
-_SET_ASKED = "INSERT INTO desk_asked (decision, to_origin, case_ref, question) VALUES (?,?,?,?) ON CONFLICT DO NOTHING"
+_SET_ASKED = (
+    "INSERT INTO desk_asked (decision, to_origin, case_ref, question, due_at) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING"
+)
+_DUE = (
+    "SELECT a.decision, a.to_origin, a.question, a.reminders, a.withdrawn, d.id IS NOT NULL FROM desk_asked AS a "
+    "INDEXED BY desk_asked_due LEFT JOIN applied_decision AS d ON d.origin = a.to_origin AND d.id = a.decision "
+    "WHERE a.due_at > 0 AND a.due_at <= ? ORDER BY a.due_at LIMIT ?"
+)
+_SET_DUE = "UPDATE desk_asked SET due_at = ?, reminders = ? WHERE decision = ? AND to_origin = ?"
 _QUESTIONS = "SELECT DISTINCT question FROM desk_asked WHERE case_ref = ? AND question <> '' AND withdrawn = ''"
 _WITHDRAWN = "SELECT withdrawn FROM desk_asked WHERE decision = ? AND withdrawn <> ''"
 _SET_WITHDRAWN = "UPDATE desk_asked SET withdrawn = ? WHERE decision = ?"
@@ -146,15 +159,61 @@ class Outbox:
     def _post(self, made: Decision, as_of: date, *, is_question: bool) -> None:
         which = row_id(made.id)
         told = {bytes(row[0]) for row in self._connection.execute(_ASKED, (which,)).fetchall()}  # type: ignore[arg-type]
-        for to_origin in self._registers_of(made.asks):
+        asks = made.asks if is_question else (*made.asks, *self._asks_before(made))
+        for to_origin in self._registers_of(asks):
             if to_origin in told:
                 continue
             unit = self._nodes[to_origin]
             notice = Notice(self._origin, to_origin, unit, is_question, seen_by(made, unit), as_of)
             self._mail.post(decision_letter(notice, self._store.node_id, self._key))
             row = _written(made, self._origin, as_of) if is_question else ""
-            self._connection.execute(_SET_ASKED, (which, to_origin, made.case, row))
+            due_at = self._store.clock.wall_ms() + limits.REMINDER_MS
+            self._connection.execute(_SET_ASKED, (which, to_origin, made.case, row, due_at))
             self.posted += 1
+
+    def _asks_before(self, made: Decision) -> list[Ask]:
+        """What was asked by decisions that this one takes back, or takes the place of: whoever heard of those hears of
+        it, also where nothing is asked of them any more.
+        """
+        found: list[Ask] = []
+        for claim in made.claims:
+            for values in self._connection.execute(_ABOUT, (claim, self._origin)).fetchall():
+                before = from_row(dict(zip(COLUMNS, values, strict=True)))
+                if supersedes(made, before):
+                    found += before.asks
+        return found
+
+    # --- receipts ----------------------------------------------------------------------------------------------------
+
+    def remind_some(self, count: int = DECISIONS_AT_ONCE) -> bool:
+        """Write once more to registers that have not said for long that something came: a store on the way, or theirs,
+        may have become an older copy of itself and lost the letter without anybody seeing it. False: nobody is due.
+        """
+        now = self._store.clock.wall_ms()
+        rows: list[tuple[Any, ...]] = self._connection.execute(_DUE, (now, count)).fetchall()
+        for which, to_origin, question, reminders, withdrawn, has_it in rows:
+            over = has_it or self._mail.reference.is_retired(to_origin) or not self._counts(which, question, withdrawn)
+            due_at = 0
+            if not over and self._remind(which, to_origin, question):
+                due_at = now + (limits.REMINDER_MS << min(reminders, limits.REMINDERS_DOUBLED_MAX))
+            self._connection.execute(_SET_DUE, (due_at, reminders + 1, which, to_origin))
+        return bool(rows)
+
+    def _counts(self, which: bytes, question: str, withdrawn: str) -> bool:
+        """A question that was withdrawn is not asked any more; what withdrew it has to arrive."""
+        return not question or not withdrawn or row_id(withdrawn) == which
+
+    def _remind(self, which: bytes, to_origin: OriginId, question: str) -> bool:
+        values = self._connection.execute(_ONE, (self._origin, which)).fetchall()
+        row = json.loads(question) if question else dict(zip(COLUMNS, values[0], strict=True)) if values else None
+        unit = self._nodes.get(to_origin)
+        if row is None or unit is None:
+            return False
+        made, as_of = from_row(row), date.fromisoformat(str(row["as_of"]))
+        notice = Notice(self._origin, to_origin, unit, bool(question), seen_by(made, unit), as_of)
+        self._mail.post(decision_letter(notice, self._store.node_id, self._key), again=True)
+        self.posted += 1
+        return True
 
     def _registers_of(self, asks: Iterable[Ask]) -> list[OriginId]:
         """The registers that the records stand in; a reviewer here is asked by the list of cases."""
@@ -233,11 +292,7 @@ def _written(made: Decision, origin: OriginId, as_of: date) -> str:
 
 def decided_on(connection: apsw.Connection, origin: OriginId, case: EventRef) -> Decision | None:
     """The decision of this node that counts for a case; None if it has decided nothing."""
-    rows = connection.execute(
-        f"SELECT {', '.join(f'd.{name}' for name in COLUMNS)} FROM desk_decision AS c "
-        "JOIN decision AS d ON d.origin = c.origin AND d.id = c.decision WHERE c.claim = ? AND c.origin = ?",
-        (case, origin),
-    ).fetchall()
+    rows = connection.execute(_ABOUT, (case, origin)).fetchall()
     made = [from_row(dict(zip(COLUMNS, values, strict=True))) for values in rows]
     found = [one for one in in_force(made) if one.case == case]
     return min(found, key=lambda one: bool(one.undoes), default=None)

@@ -16,6 +16,7 @@ from conflict.claims import EventRef, PersonRef
 from conflict.decisions import Action, Ask, Decision, Parameters
 from hub.desk.desk import CaseDesk
 from hub.desk.outbox import Outbox, note_unsent
+from node import limits
 from node.chain import KIND_DECISION
 from node.decision_rows import COLUMNS, from_row, row_id, to_row
 from node.errors import HoldingError, StoreBusy
@@ -128,7 +129,11 @@ class Deciding:
             self._look(machine)
 
     def look(self) -> bool:
-        """Every hub does its casework, in which it finds decisions that came back. True if anybody was written to."""
+        """Every hub does its casework, after so long a time that whoever has not answered is written to again. True if
+        anybody was.
+        """
+        if self.made:
+            self.world.clock.advance_ms(limits.REMINDER_MS << limits.REMINDERS_DOUBLED_MAX)
         machines = [self.world.machines[name] for name in self.hubs if self.made]
         return sum(self._look(machine) for machine in machines if machine.up) > 0
 

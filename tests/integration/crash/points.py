@@ -281,6 +281,31 @@ def _holding_back(table: _Table) -> None:
     table.add("replace", "d", "the rows in place", "after", "node.rows:RowDesk.read_rows")
 
 
+def _deciding(table: _Table) -> None:
+    """The district decides on a move between two communes, and both apply it."""
+    decide, read = "hub.desk.desk:CaseDesk.decide_some", "node.decision_letters:DecisionReader.read"
+    witness = "node.store:Store._witness"
+    table.add("decide", "d", "decided, nobody told", "before", "hub.desk.outbox:Outbox._post", within=decide)
+    table.add("decide", "d", "one is told, the other is not", "before", "node.mail:Mail.post", call=2, within=decide)
+    table.add("decide", "d", "told, before COMMIT", "after", "node.mail:Mail.post", call=2, within=decide)
+    table.add("decide", "d", "decided and told", "before", witness, within=decide)
+    table.add("decide", "d", "a letter about to go", "before", TO_CHILD, about="MailFrame")
+    table.add("decide", "d", "a letter has arrived", "before", f"{PARENT}.receive", about="MailStored")
+    table.add("decide", "c", "the letter is here", "before", f"{CHILD}.receive", about="MailFrame")
+    table.add("decide", "c", "about to apply it", "before", read)
+    table.add("decide", "c", "applied, before COMMIT", "leaving", COMMIT, within=read)
+    table.add("decide", "c", "applied, before the witness", "before", witness, within=read)
+    table.add("decide", "c", "applied, not said", "after", read)
+    table.add(
+        "decide",
+        "c",
+        "applied, and dead again",
+        "after",
+        read,
+        second=Fuse("node.session:ChildEndpoint.start", "before"),
+    )
+
+
 def _taking_part(table: _Table) -> None:
     """Enrolment, the authority and its acts."""
 
@@ -463,6 +488,7 @@ def _all_points() -> tuple[Point, ...]:
         _healing,
         _handing_over,
         _holding_back,
+        _deciding,
         _taking_part,
         _by_hand,
         _compared,

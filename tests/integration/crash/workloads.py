@@ -7,6 +7,7 @@ up, and must go on by itself.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -201,6 +202,25 @@ def _retry(world: World) -> list[object]:
 
 def _replace(world: World) -> list[object]:
     return ["quarantine", "replace", world.path("d"), "--all"]
+
+
+def _moved(world: World) -> None:
+    """Lan left c and is at n, and both say so: the district decides, and tells both."""
+    who = ("--name", "Trần Thị Hồng Lan", "--sex", "F", "--birth-date", "1984-07-19", "--personal-id", "052184003417")
+    world.ok("record", "person", world.path("c"), "--id", "P7", *who)
+    left = ("--id", "E7", "--person", "P7", "--date", "2026-03-01", "--to", "n")
+    world.ok("record", "move-out", world.path("c"), *left)
+    arrived = ("--id", "E8", "--person", "P8", "--date", "2026-03-02", "--from", "c")
+    world.ok("record", "move-in", world.path("n"), *arrived, *who)
+    world.expected |= {"person P7", "event E7"}
+
+
+def _both_are_told(world: World) -> None:
+    def applied(name: str) -> list[str]:
+        said = json.loads(world.ok("inbox", "list", world.path(name)).said)
+        return [item["action"] for item in said["items"] if item["standing"] == "applied"]
+
+    world.until(lambda: applied("c") == ["close"] and applied("n") == ["count"], "both communes have the decision")
 
 
 # --- who takes part --------------------------------------------------------------------------------------------------
@@ -544,6 +564,7 @@ WORKLOADS: Final[dict[str, Workload]] = {
     "replace": Workload(
         TREE, _held, command=_replace, allowed=frozenset({"quarantined", "quarantine_ended", "rows_replaced"})
     ),
+    "decide": Workload((*TREE, "n"), _moved, after=_both_are_told),
     "enrol": Workload(("root", "d"), command=_enrol, after=_joined),
     "init": Workload(command=_init, codes=(0, REFUSED), after=_only_y, whole_tree=False),
     "found": Workload(prepare=_new_root, command=_found, after=_founded, whole_tree=False),

@@ -198,7 +198,7 @@ def test_somebody_may_write_between_any_two_slices(store: Store, monkeypatch: py
     monkeypatch.setattr(limits, "SCRUB_SLICE_COMMITS", 2)
     (row,) = add_persons(store, ["Dung"])
     work = scrub(store)
-    for number in range(100):
+    for number in range(200):
         assert not store.connection.in_transaction, "a slice ends with its read"
         try:
             next(work)

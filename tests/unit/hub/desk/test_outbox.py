@@ -10,7 +10,9 @@ import pytest
 from conflict.claims import EventRef
 from hub.desk.desk import CaseDesk
 from hub.desk.outbox import deliveries, deliveries_of_case
+from node import limits
 from node.chain import KIND_DECISION
+from node.identity.keys import NodeKey
 from node.ids import Seq
 from node.limits import DAY_MS
 from tests.unit.hub.desk.town import PEOPLE
@@ -176,3 +178,40 @@ def test_a_decision_that_another_process_wrote_without_a_key_is_sent_by_the_next
     valley.desk("p").catch_up()
     valley.travel()
     assert valley.lines("a") == [("close", "a:p0", "applied")]
+
+
+def test_a_commune_that_lost_a_letter_without_anybody_seeing_it_is_written_to_again(valley: Valley) -> None:
+    moved(valley)
+    valley.desk("p").decide()
+    valley.visit("d1")
+    lost = [letter for letter in valley.letters("d1") if letter[0] == "decision"]
+    assert lost == [("decision", "")]
+    with valley.member("d1").store.database.transaction() as connection:
+        connection.execute("UPDATE letter SET state = 'sent', sent_to = 'a'")  # a had it, and is an older copy now
+    valley.travel()
+    valley.desk("p").catch_up()
+    valley.travel()
+    assert valley.lines("a") == []
+    valley.clock.advance_ms(limits.REMINDER_MS + 1)
+    valley.desk("p").catch_up()
+    valley.travel()
+    assert valley.lines("a") == [("close", "a:p0", "applied")]
+    assert decision_commits(valley, "c") == decision_commits(valley, "a")
+
+
+def test_whoever_has_said_that_it_came_is_not_written_to_again(valley: Valley) -> None:
+    moved(valley)
+    valley.decide()
+    valley.clock.advance_ms(limits.REMINDER_MS + 1)
+    desk = valley.desk("p")
+    desk.catch_up()
+    assert desk.posted == 0
+
+
+def test_a_hub_with_another_key_writes_once_more_and_nothing_is_applied_twice(valley: Valley) -> None:
+    moved(valley)
+    valley.decide()
+    desk = CaseDesk(valley.member("p").store, key=NodeKey.generate())
+    desk.catch_up()
+    assert desk.posted == 2
+    assert len(decision_commits(valley, "a")) == 1
