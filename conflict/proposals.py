@@ -81,12 +81,14 @@ def _doubted(party: Party, doubts: list[Doubt]) -> Party:
     why += [reason(Why.REOPENED, d.reopened.ref, d.a, d.b) for d in doubts if d.reopened is not None]
     assert party.way is not None
     arrivals = party.way.moves[0][0].arrivals
+    # Somebody who may be counted already is not somebody new, as the search alone would have said.
+    heard = tuple(r for r in first.reasons if r.code != Fact.SEARCHED)
     waiting = replace(
         first,
         state=state,
         outcome=OUTCOMES[state][0],
         decided_by=OUTCOMES[state][1],
-        reasons=(*first.reasons, *why),
+        reasons=(*heard, *why),
         asks=tuple(sorted(Ask(stay.unit, Action.HOLD, ref) for stay in arrivals for ref in stay.refs)),
         score=max(doubt.bits for doubt in doubts),
         ruling=None,

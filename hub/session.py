@@ -526,6 +526,8 @@ class ParentEndpoint:
                 objection = Objection("moved", f"this origin does not come through node {child} any more")
             if objection is not None:
                 return Refuse(origin, *objection, None)
+            if not ours.seq and not action.have.seq:
+                store.wanted_below.add(origin)
             if not action.point_only and self._hub.healer.give_up_false_history(action.have, action.older):
                 self.check_place()
                 return Refuse(origin, "rewound", "this origin has another history here from now on", None)

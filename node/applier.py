@@ -172,7 +172,9 @@ class _Group:
                 received_at=self._now,
             )
             self._heads[header.origin] = fresh[-1].head
-            self._connection.execute(_INSERT_SIGNATURE, (header.origin, header.seq, header.signer, header.signature))
+            if header.signature:  # a batch that ends at a handover needs none
+                signed = (header.origin, header.seq, header.signer, header.signature)
+                self._connection.execute(_INSERT_SIGNATURE, signed)
             self._stored.append((len(self._stored), fresh))
             self._clear_mark(header.origin)
         return Applied(header.head, len(fresh), 0, 0)

@@ -256,16 +256,23 @@ class Healer:
         with self._store.database.transaction():
             self._report(Fork(found, head, found), RESTORED, now)
 
-    def send_side(self, common: Head, trunk: Head, side: Head, now: int) -> None:
-        """A snapshot at ``trunk`` takes the place of the log, inside the caller's transaction: commits that only this
-        store has, from ``common`` to ``side``, go to the holder. If that is this node, it reads them once it is whole.
+    def give_up_side(self, common: Head, confirmed: Head, trunk: Head, side: Head, now: int) -> None:
+        """A snapshot at ``trunk`` takes the place of the log, inside the caller's transaction: our commits behind
+        ``common``, up to ``side``, are kept aside, and those behind ``confirmed``, which only this store has, go to the
+        holder. If that is this node, it reads them once it is whole.
         """
-        self._send_side(common, side)
-        self._report(Fork(common, trunk, side), TRUNK, now)
+        connection = self._store.connection
+        which = self._report(Fork(common, trunk, side), TRUNK, now)
+        self._store.lets_go(common)
+        commits = changelog.read_commits(connection, common.origin, common.seq, count=side.seq - common.seq)
+        branch.keep_aside(connection, list(commits), which)
+        if confirmed == side:
+            return
+        self._send_side(confirmed, side)
         self._store.alarm_now(
             "diverged",
             common.origin,
-            f"{side.seq - common.seq} commits behind {common.seq} are not on the chain of those above: "
+            f"{side.seq - confirmed.seq} commits behind {confirmed.seq} are not on the chain of those above: "
             "the holder gets them",
             now,
         )

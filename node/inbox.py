@@ -7,7 +7,7 @@ a claim on which the question does not rest.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -115,6 +115,11 @@ def _answers(
         return ()
     names = sorted(source_text(e) for e in person_events(connection, origin, person_id) if e.kind in ANSWERS)
     return tuple(name for name in names if f"{ask.unit}:{name}" not in made.claims)
+
+
+def open_requests(connection: apsw.Connection, origins: Iterable[OriginId]) -> int:
+    """How many items wait for a person."""
+    return sum(item.standing is Standing.OPEN for origin in origins for item in items(connection, origin))
 
 
 def find(connection: apsw.Connection, origin: OriginId, text: str) -> Item:

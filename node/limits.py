@@ -136,6 +136,7 @@ LETTER_PATIENCE_MS: Final = 7 * DAY_MS  # a branch waits this long for the one t
 DECISION_BYTES_MAX: Final = 1 * MIB  # a decision in a letter: a household of hundreds with all its claims
 REMINDER_MS: Final = DAY_MS  # who has not said for so long that it came is written to again; then after 2, 4 ... days
 REMINDERS_DOUBLED_MAX: Final = 5  # ... up to a month
+REMINDERS_DEPARTED_MAX: Final = 2  # where the receipt goes another way by now and cannot come here
 
 # --- rows that a parent takes from their holder -----------------------------------------------------------------------
 ROWS_PER_LETTER_MAX: Final = 500  # rows asked for, or given, in one letter

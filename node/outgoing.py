@@ -54,9 +54,25 @@ def next_batch(
             _SELECT_SIGNED, {"origin": previous.origin, "after": previous.seq, "last": commits[-1].seq}
         ).fetchone()
     if row is None:
-        return None
+        return _up_to_a_handover(reference, previous, commits)
     signed = commits[: Seq(row[0]) - previous.seq]
     return encode_batch(previous, signed, signer=NodeId(row[1]), signature=bytes(row[2]))
+
+
+def _up_to_a_handover(
+    reference: Reference, previous: Head, commits: Sequence[Commit]
+) -> tuple[BatchHeader, bytes] | None:
+    """Where a log was cut at a handover, the holder's signature stood behind it. The holding names the commit by its
+    hash, which is the authority's word for all that leads there.
+    """
+    points = {(held.from_seq, held.from_hash): held for held in reference.holdings(previous.origin)}
+    for number in range(len(commits), 0, -1):
+        last = commits[number - 1]
+        if (last.seq, last.hash) in points:
+            made = reference.holding_at(last.origin, last.seq)
+            signer = NodeId("") if made is None else made.node_id
+            return encode_batch(previous, commits[:number], signer=signer, signature=b"")
+    return None
 
 
 def _signs(store: Store, reference: Reference, commits: Sequence[Commit]) -> bool:

@@ -28,6 +28,7 @@ _DELETE_ROWS = {name: f"DELETE FROM {name} WHERE origin = ?" for name in COLUMN_
 _CUT = (
     "DELETE FROM change_log WHERE origin = :which AND seq > :after",
     "DELETE FROM batch_signature WHERE origin = :which AND seq > :after",
+    "UPDATE acknowledged SET seq = min(seq, :after) WHERE origin = :which",
 )
 _SET_HEAD = (
     "INSERT INTO origin_head (origin, seq, hash, own, via, flow, floor, recorded_at, received_at) "
@@ -192,22 +193,27 @@ class SnapshotDesk:
     def _give_up_what_is_only_here(
         self, connection: apsw.Connection, offer: SnapshotOffer, local: Head, now: int
     ) -> None:
-        """Commits that no parent ever confirmed, and that the other side did not find on its chain, go to the holder.
-
-        It does them again on what stands now.
+        """Commits that the other side did not find on its chain leave the log. The holder gets those that no parent
+        ever confirmed, and does them again on what stands now; of the others it hears from whoever confirmed them.
         """
         origin = local.origin
-        floor = changelog.floor_of(connection, origin)
+        common = self._last_common(connection, offer, local)
         row = connection.execute(_SELECT_ACKNOWLEDGED, {"which": origin}).fetchone()
-        after = offer.after
-        found = after is not None and changelog.hash_at(connection, origin, after.seq) == after.hash
-        confirmed = max(row[0] or 0 if row else 0, floor.seq, after.seq if found and after is not None else 0)
-        seq = Seq(min(confirmed, local.seq))
-        value = changelog.hash_at(connection, origin, seq)
-        if seq < local.seq and value is not None:
-            self._healer.send_side(Head(origin, seq, value), offer.head, local, now)
+        confirmed = max(common.seq, min(row[0] or 0 if row else 0, local.seq))
+        value = changelog.hash_at(connection, origin, Seq(confirmed))
+        if common.seq < local.seq and value is not None:
+            self._healer.give_up_side(common, Head(origin, Seq(confirmed), value), offer.head, local, now)
             for statement in _CUT:
-                connection.execute(statement, {"which": origin, "after": seq})
+                connection.execute(statement, {"which": origin, "after": common.seq})
+
+    def _last_common(self, connection: apsw.Connection, offer: SnapshotOffer, local: Head) -> Head:
+        """Up to where our log surely is on the chain of the other side. Behind it nothing may stay in the log: what
+        comes back in a letter would be taken for what is there.
+        """
+        points = [changelog.floor_of(connection, local.origin)]
+        points += [point for point in (offer.after, offer.head) if point is not None and point.seq <= local.seq]
+        known = [p for p in points if changelog.hash_at(connection, p.origin, p.seq) == p.hash]
+        return max(known, key=lambda point: point.seq)
 
     def _put_in_place(self, connection: apsw.Connection, offer: SnapshotOffer, now: int) -> None:
         origin = offer.head.origin

@@ -152,6 +152,10 @@ class Store:
         self.witness_failures = 0
         self._node_id: NodeId | None = None
         self._reference: OriginId | None = None
+        self.wanted_below: set[OriginId] = set()
+        """Registers that nodes below have asked for and that are not here: they were restored, and have another parent
+        than before. They ask again, so this need not outlive the process.
+        """
         self.changed_over: list[OriginId] = []
         """Origins whose log was changed over to another history since the store was opened, in that order; sessions
         that began before do not know where they stand.

@@ -5,7 +5,8 @@ the origin; its earlier commits come from the parent. Until they are here, nobod
 before keeps what it has and writes no more: what it had not sent is kept for healing (``node.holding`` refuses).
 
 A node that lost its store and has a new one takes over from itself: everything that it holds, and that nodes below it
-hold, from the first commit on and as far as the parent has it.
+hold, from the first commit on and as far as the parent has it. Below another parent than before, that one does not have
+it either, and takes it from its own parent first.
 """
 
 from __future__ import annotations
@@ -14,24 +15,29 @@ from collections.abc import Sequence
 
 from node.chain import Head
 from node.ids import NodeId, OriginId
+from node.mending import mend
 from node.reference import Reference
 from node.store import OriginState, Store
 
 
 def prepare(store: Store, reference: Reference) -> bool:
     """Expect the origins that were handed to this node or to one below it. True if there are new ones. Those that
-    nobody else held before come up by themselves.
+    nobody else held before come up by themselves. A copy that becomes the register is first made what its log says:
+    what has rotted in it would be the truth from then on. That takes as long as replaying its log.
     """
     node_id = store.node_id
     states = {state.head.origin: state for state in store.states()}
     new = False
     anew = store.restoring
     for holding in reference.current_holdings():
-        if not holding.node_id or (holding.number == 0 and not anew):
+        asked = holding.subject in store.wanted_below
+        if not holding.node_id or (holding.number == 0 and not anew and not asked):
             continue  # it comes up by itself, or nobody writes it any more
         state = states.get(holding.subject)
         if holding.node_id == node_id:
             if state is None or not state.own:
+                if state is not None:
+                    mend(store, state.head, None)
                 store.adopt(holding.subject, own=True, via="")
                 new = True
         else:
@@ -51,9 +57,22 @@ def unfinished(store: Store, reference: Reference) -> tuple[Head, ...]:
         heads[holding.subject]
         for holding in reference.current_holdings()
         if holding.subject in heads
-        and (anew or heads[holding.subject].seq < holding.from_seq)
+        and (
+            anew
+            or heads[holding.subject].seq < holding.from_seq
+            or (holding.subject in store.wanted_below and not heads[holding.subject].seq)
+        )
         and (holding.node_id == node_id or reference.next_hop(node_id, holding.node_id) is not None)
     )
+
+
+def held_here(store: Store, reference: Reference) -> list[Head]:
+    """How far the registers are that this node holds now. One that was handed on before any of it had come is none."""
+    return [
+        state.head
+        for state in store.states()
+        if state.own and ((holding := reference.holder(state.head.origin)) is None or holding.node_id == store.node_id)
+    ]
 
 
 def missing_origins(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from node import takeover
 from node.chain import Head
 from node.clock import SystemClock
 from node.errors import StoreError
@@ -82,7 +83,7 @@ async def restore_from_parent(
 
 
 def _require_own(config: NodeConfig, store: Store) -> None:
-    own = [state.head for state in store.states() if state.own]
+    own = takeover.held_here(store, Reference(store))
     if not own:
         raise NothingToRestore(
             f"Node {config.node_id} holds no register, as far as the authority says.",

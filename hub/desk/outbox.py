@@ -192,12 +192,23 @@ class Outbox:
         now = self._store.clock.wall_ms()
         rows: list[tuple[Any, ...]] = self._connection.execute(_DUE, (now, count)).fetchall()
         for which, to_origin, question, reminders, withdrawn, has_it in rows:
-            over = has_it or self._mail.reference.is_retired(to_origin) or not self._counts(which, question, withdrawn)
+            over = has_it or self._is_silent(to_origin, reminders) or not self._counts(which, question, withdrawn)
             due_at = 0
             if not over and self._remind(which, to_origin, question):
                 due_at = now + (limits.REMINDER_MS << min(reminders, limits.REMINDERS_DOUBLED_MAX))
             self._connection.execute(_SET_DUE, (due_at, reminders + 1, which, to_origin))
         return bool(rows)
+
+    def _is_silent(self, to_origin: OriginId, reminders: int) -> bool:
+        """Whether no receipt can come, as far as is known here: the register ended, or goes on below others by now.
+        The latter are written to a few times all the same.
+        """
+        reference = self._mail.reference
+        holder = reference.last_holder(to_origin)
+        if holder is None or reference.is_retired(to_origin):
+            return True
+        is_below = holder == self._store.node_id or reference.next_hop(self._store.node_id, holder) is not None
+        return not is_below and reminders >= limits.REMINDERS_DEPARTED_MAX
 
     def _counts(self, which: bytes, question: str, withdrawn: str) -> bool:
         """A question that was withdrawn is not asked any more; what withdrew it has to arrive."""
@@ -234,14 +245,13 @@ class Outbox:
         """Ask what the open cases among the ``drafts`` of a family ask for, and withdraw what was asked before and is
         not any more. ``names``: all claims and records of the family, of which every case of it bears one as its name.
         """
-        drafts = tuple(drafts)
-        ended = [draft for draft in drafts if draft.state in ENDED]
-        now = {question.id: question for question in map(self._named_anew, drafts) if question.state not in ENDED}
+        still_open = (draft for draft in drafts if draft.state not in ENDED)
+        now = {question.id: question for question in map(self._named_anew, still_open)}
         for question in now.values():
             self._post(question, as_of, is_question=True)
         for before, asked_on in self._asked_before(names):
             if before.id not in now:
-                self._take_back(before, (*ended, *now.values()), max(as_of, asked_on))
+                self._take_back(before, now.values(), max(as_of, asked_on))
 
     def _named_anew(self, draft: Decision) -> Decision:
         """A question under a name that was not withdrawn: one that is asked again rests on that, too."""
@@ -264,16 +274,15 @@ class Outbox:
                 found[made.id] = (made, date.fromisoformat(row["as_of"]))
         return [found[name] for name in sorted(found)]
 
-    def _take_back(self, before: Decision, later: Iterable[Decision], as_of: date) -> None:
+    def _take_back(self, before: Decision, questions: Iterable[Decision], as_of: date) -> None:
         """A question that nobody asks any more. Whoever was asked, and hears something later that rests on more, knows
         it by that (``conflict.instructions``).
         """
-        told = set(self._registers_of(before.asks))
+        told, knew = set(self._registers_of(before.asks)), set(before.claims)
+        later = [question for question in questions if set(question.claims) > knew]
+        later += [made for made in self._decided(before.case) if set(made.claims) >= knew]
         for other in later:
-            knows, knew = set(other.claims), set(before.claims)
-            if (knows > knew or (other.state in ENDED and knows == knew)) and told <= set(
-                self._registers_of(other.asks)
-            ):
+            if told <= set(self._registers_of(other.asks)):
                 self._connection.execute(_SET_WITHDRAWN, (other.id, row_id(before.id)))
                 return
         claims = tuple(sorted({*before.claims, EventRef(f"{WITHDRAWAL}{before.id}")}))
@@ -283,6 +292,12 @@ class Outbox:
         self._post(taken_back, as_of, is_question=True)
         for which in (before, taken_back):
             self._connection.execute(_SET_WITHDRAWN, (taken_back.id, row_id(which.id)))
+
+    def _decided(self, case: EventRef) -> list[Decision]:
+        """The decisions in the log that count and rest on the claim by which a case is named."""
+        rows = self._connection.execute(_ABOUT, (case, self._origin)).fetchall()
+        made = [from_row(dict(zip(COLUMNS, values, strict=True))) for values in rows]
+        return [one for one in in_force(made) if not one.undoes]
 
 
 def _written(made: Decision, origin: OriginId, as_of: date) -> str:

@@ -75,6 +75,12 @@ _RULINGS = sql(
 )
 
 
+_CONTESTED_RULINGS = (
+    "SELECT DISTINCT r.id FROM event AS r JOIN event AS c ON c.origin = r.origin AND c.target_event_id = r.id "
+    f"WHERE r.origin = ? AND r.kind = '{RULING}' AND c.kind = '{CANCEL}'"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What one origin reported, by the person it is about, and the mothers of its newborns."""
@@ -250,7 +256,8 @@ def read_rulings(connection: apsw.Connection, profiles: dict[OriginId, Profile])
     """What reviewers ruled, also what they took back, in no order. One whose words cannot be read has no effect."""
     for origin, profile in profiles.items():
         rows: list[tuple[Any, ...]] = connection.execute(_RULINGS, {"origin": origin}).fetchall()
-        against = _withdrawn(connection, origin, f"{profile.node_id}:", [row[0] for row in rows])
+        cancelled: list[tuple[Any, ...]] = connection.execute(_CONTESTED_RULINGS, (origin,)).fetchall() if rows else []
+        against = _withdrawn(connection, origin, f"{profile.node_id}:", [row[0] for row in cancelled])
         for row_id, source_id, recorded_at, one, other, reason in rows:
             if reason in {"same", "different"}:
                 yield Ruling(

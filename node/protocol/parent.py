@@ -265,6 +265,7 @@ class ParentSession:
             return []
         self._sent_ms = now_ms
         if offer is None:
+            self._sending.no_snapshot(asked.after.origin)
             detail = "the log has no commits where the child needs them, and there is no snapshot"
             actions.append(Send(Refuse(asked.after.origin, "log_missing", detail, None)))
         return actions + self._pump()

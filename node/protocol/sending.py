@@ -19,12 +19,15 @@ from node.protocol.messages import BatchFrame, BatchHeader, BatchNumber
 
 @dataclass(slots=True)
 class Cursor:
-    """One origin. ``sent`` is None until it is known where the other side stands."""
+    """One origin. ``sent`` is None until it is known where the other side stands. ``as_snapshot``: the log has nothing
+    there, and a snapshot is looked for or on its way.
+    """
 
     local: Head
     own: bool = False
     sent: Head | None = None
     halted: bool = False
+    as_snapshot: bool = False
 
     @property
     def pending(self) -> bool:
@@ -40,7 +43,7 @@ class _Flight:
 
 class Sending:
     """The sending side of one session. One batch at a time is being loaded; ``next`` names it. ``first`` is an origin
-    that waits for no other.
+    that waits for no other, and for which all others wait: they are judged by it.
     """
 
     def __init__(self, first: OriginId | None = None) -> None:
@@ -71,6 +74,8 @@ class Sending:
         if sum(flight.size for flight in self._flights) >= limits.WINDOW_BYTES_MAX:
             return None
         preferred = None if self._first is None else self.cursors.get(self._first)
+        if preferred is not None and preferred.as_snapshot:
+            return None
         if preferred is not None and preferred.pending:
             self._loading = self._first
             return preferred.sent
@@ -96,11 +101,15 @@ class Sending:
         return cut(batch, header, payload)
 
     def nothing_there(self) -> OriginId | None:
-        """The log has nothing where the other side stands: the origin is left for this session."""
+        """The log has nothing where the other side stands: nothing is sent before a snapshot has been taken."""
         origin, self._loading = self._loading, None
         if origin is not None:
-            self.cursors[origin].halted = True
+            self.cursors[origin].halted = self.cursors[origin].as_snapshot = True
         return origin
+
+    def no_snapshot(self, origin: OriginId) -> None:
+        """There is none either: the origin is left for this session."""
+        self.cursors[origin].as_snapshot = False
 
     def pause(self, origin: OriginId) -> None:
         """Send nothing of an origin until ``resume`` or ``go_on``."""
@@ -113,7 +122,7 @@ class Sending:
     def resume(self, head: Head) -> None:
         """The other side stands at ``head`` now: it has taken a snapshot."""
         cursor = self.cursors[head.origin]
-        cursor.sent, cursor.halted = head, False
+        cursor.sent, cursor.halted, cursor.as_snapshot = head, False, False
 
     def answered(self, batch: BatchNumber, origin: OriginId, head: Head | None = None) -> bool:
         """The oldest batch under way was answered. False if it is another one than the other side says."""

@@ -22,7 +22,7 @@ from node.schema import PERSON_COLUMNS
 from node.store import Store
 from ops.cli.case_scanning import show_doubles
 from ops.cli.case_undoing import record_ruling, undo_case, undo_import
-from ops.cli.case_words import STATES
+from ops.cli.case_words import COLUMNS, STATES, link_words, next_words, person_words, ruling_words
 from ops.cli.command import Group, command_options
 from ops.cli.options import author_option, folder_argument, opened
 from ops.cli.output import Output
@@ -107,10 +107,8 @@ def show(folder: Path, case: str, *, json_mode: bool) -> None:
         found = _file(desk, case)
         told = [_told(unit, item) for unit, item in desk.deliveries(found.case.case)]
     show_case(output, found, told)
-    output.line()
-    output.line(
-        _("To rule: dansync cases decide {folder} {case} same (or: different)").format(folder=folder, case=case)
-    )
+    for number, text in enumerate(next_words(found, folder)):
+        output.line(text if number else f"\n{text}")
     output.document(_case_document(found) | {"words": _words(found), "told": told})
 
 
@@ -124,13 +122,16 @@ def show_case(output: Output, found: CaseFile, told: Sequence[dict[str, Any]] = 
             (_("Events"), ", ".join(found.case.refs)),
         ]
     )
-    for text in _words(found):
+    for text in (*_words(found), *map(ruling_words, found.rulings)):
         output.line(f"  {text}")
     for line in told:
         output.line(f"  {line['words']}")
+    output.line(_("As it stands now:"))
+    for person in found.persons:
+        output.line(f"  {person_words(person)}")
     for comparison in found.comparisons:
         output.line()
-        output.line(f"{comparison.link.a} - {comparison.link.b}")
+        output.line(link_words(comparison.link))
         _show_side_by_side(output, found, comparison.link.a, comparison.link.b)
         for text in [] if comparison.scored is None else score_words(comparison.scored):
             output.line(f"  {text}")
@@ -278,7 +279,7 @@ def _pair(found: CaseFile, one: str, other: str) -> tuple[str, str]:
 
 def _show_side_by_side(output: Output, found: CaseFile, one: str, other: str) -> None:
     sides = [found.records.get(PersonRef(ref), {}) for ref in (one, other)]
-    rows = [(column, sides[0].get(column, ""), sides[1].get(column, "")) for column in PERSON_COLUMNS]
+    rows = [(_(COLUMNS[column]), sides[0].get(column, ""), sides[1].get(column, "")) for column in PERSON_COLUMNS]
     output.table((_("Field"), one, other), [row for row in rows if row[1] or row[2]])
 
 
@@ -322,6 +323,12 @@ def _case_document(found: CaseFile) -> dict[str, Any]:
         "outcome": found.case.outcome.value,
         "authority": found.case.settled_at,
         "refs": list(found.case.refs),
+        "persons": [
+            {"refs": list(p.refs), "unit": p.standing.unit, "status": p.standing.status.value} for p in found.persons
+        ],
+        "rulings": [
+            {"ruling": r.ref, "a": r.a, "b": r.b, "same": r.same, "authority": r.authority} for r in found.rulings
+        ],
         "records": {str(ref): values for ref, values in found.records.items()},
         "comparisons": [
             {

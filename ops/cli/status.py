@@ -15,6 +15,7 @@ from node.courier.trips import Trip, trips
 from node.findings import ROTTEN, Known, known_scrubs, scrubbed_at
 from node.identity.folder import Identity
 from node.ids import NodeId, OriginId, id_text
+from node.inbox import open_requests
 from node.mail import Mail
 from node.parentage import Parent, parent_of
 from node.quarantine import Tally, tally
@@ -80,6 +81,7 @@ class Status:
     quarantined_rows: int
     quarantine: Tally
     healings: reports.Tally
+    requests: int  # in the inbox, that wait for a person
     letters: int  # that wait, for this node or for the next one
     alarms: tuple[Alarm, ...]
     store_bytes: int
@@ -137,6 +139,7 @@ def collect(config: NodeConfig, store: Store) -> Status:
             store.quarantined_rows(),
             tally(store.connection),
             reports.tally(store.connection),
+            open_requests(store.connection, [state.head.origin for state in states if state.own]),
             Mail(store, reference).unread(),
             tuple(alarms),
             store.size_bytes(),
@@ -228,7 +231,8 @@ def _ago(at: int | None, now: int) -> str:
 
 
 def _troubled(found: Status) -> bool:
-    return bool(found.halted or found.quarantined_rows or found.healings.open_findings or found.alarms or found.rotten)
+    to_look_at = found.healings.open_findings or found.requests
+    return bool(found.halted or found.quarantined_rows or to_look_at or found.alarms or found.rotten)
 
 
 def _name(config: NodeConfig, profile: Profile | None) -> str:
@@ -369,6 +373,15 @@ def _show_troubles(output: Output, found: Status) -> None:
         )
     if found.healings.open_findings:
         output.line(_to_look_at(found), style="yellow")
+    if found.requests:
+        output.line(
+            ngettext(
+                "{count} request waits in the inbox: dansync inbox list {folder}",
+                "{count} requests wait in the inbox: dansync inbox list {folder}",
+                found.requests,
+            ).format(count=found.requests, folder=found.config.folder),
+            style="yellow",
+        )
     for alarm in found.alarms[:ALARMS_SHOWN]:
         output.line(
             _("Alarm {time} ({code}): {detail}").format(
@@ -419,6 +432,7 @@ def _document(found: Status) -> dict[str, Any]:
         "quarantined_rows": found.quarantined_rows,
         "quarantine": asdict(found.quarantine),
         "healings": asdict(found.healings),
+        "inbox": {"to_do": found.requests},
         "letters": found.letters,
         "alarms": [
             {

@@ -144,7 +144,8 @@ def _planted(written: Written, tree: dict[str, Row]) -> dict[str, Row]:
     return found
 
 
-def _write(folder: Path, written: Written, tree: dict[str, Row]) -> None:
+def write(folder: Path, written: Written, tree: dict[str, Row]) -> None:
+    """A bundle of what was written, for a tree."""
     rows: dict[str, list[Row]] = {name: [] for name in FILES}
     rows["topology.csv"] = [{"node_id": node_id} | row for node_id, row in tree.items()]
     homes = {(row["node_id"], row["household"]) for row in written.persons if row.get("household")}
@@ -166,7 +167,7 @@ def result_of(text: str, tree: dict[str, Row], folder: Path, *, seed: int = 0) -
     """
     written = read(text)
     tree = _planted(written, tree)
-    _write(folder / "bundle", written, tree)
+    write(folder / "bundle", written, tree)
     rehearse(RehearsalOptions(folder / "bundle", folder / "out", seed=seed, in_process=True, as_of=written.as_of))
     tables: dict[str, list[Row]] = {}
     for name in ("residents", "cases", "balance", "rejected"):

@@ -258,6 +258,15 @@ class Trees(RuleBasedStateMachine):
         if child not in self.world.path_up(above) and self.world.tree[child] != above:
             self.world.care.move_to(child, above)
 
+    @rule(number=numbers)
+    def prune(self, number: int) -> None:
+        """What may go from a log goes. Older copies of the authority's disk are not put back after that."""
+        machine = self._machine(number)
+        if machine.up:
+            self.copies[self.world.root].clear()
+            self.root_copies_at.clear()
+            self.world.care.prune_at(machine)
+
     # --- what must hold --------------------------------------------------------------------------------------------
 
     @rule(seconds=st.sampled_from((1, 60, 86_400)))
@@ -299,6 +308,7 @@ MUST_HAPPEN: Final = (
         "lost",
         "power-loss",
         "moved",
+        "pruned",
     ),
     *("healed-restored", "healed-fork"),
 )

@@ -65,8 +65,9 @@ class Care:
         world = self.world
         root = world.machines[world.root]
         child = world.rng.choice(world.communes)
-        parent = world.rng.choice([name for name in world.tree if name not in (*world.communes, world.tree[child])])
-        if root.up and root.disk.fuse is None:
+        closed = {*world.communes, world.tree[child], *world.replacing.dissolved()}
+        parent = world.rng.choice([name for name in world.tree if name not in closed] or [""])
+        if parent and root.up and root.disk.fuse is None:
             self.move_to(child, parent)
 
     def move_to(self, child: str, parent: str) -> None:

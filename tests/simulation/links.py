@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 QUIET_TURNS: Final = 6
 """A session in which nothing happens for so many turns is cut."""
+SESSION_MS_MAX: Final = 100 * (limits.PROBE_TIMEOUT_MS + 1)
+"""A drain that lasts longer comes to no end: heartbeats alone keep it alive."""
 _SELECT_ACKNOWLEDGED: Final = "SELECT origin, hash FROM acknowledged WHERE peer = :which"
 
 
@@ -85,7 +87,7 @@ class Links:
             return ""
         self.dial(child, follow=False)
         link = self.open.get(name)
-        carried, quiet = 0, 0
+        carried, quiet, began = 0, 0, world.clock.monotonic_ms()
         while link is not None and self.open.get(name) is link:
             parent = world.machines[link.parent]
             if carried == frames or quiet > QUIET_TURNS:
@@ -98,6 +100,8 @@ class Links:
                 self.arrive(link, (link.up if upward else link.down).popleft(), upward=upward)
             elif parent.hub is not None and parent.hub.queued:
                 self._apply(parent)
+            elif world.clock.monotonic_ms() - began > SESSION_MS_MAX:
+                raise Violation(f"live: the session of {name} with {link.parent} comes to no end")
             else:  # somebody waits for time to pass: for a sign of life of an older session
                 quiet += 1
                 world.clock.advance_ms(limits.PROBE_TIMEOUT_MS + 1)
@@ -162,6 +166,7 @@ class Links:
             if link.child_end.closed.clean:
                 world.note("finished")
                 world.met.add(link.child)
+                world.replacing.came_back(world.machines[link.child])
             self.drop(link)
 
     def acknowledged(self, link: Link) -> dict[OriginId, Hash]:

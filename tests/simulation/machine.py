@@ -56,13 +56,18 @@ class Machine:
         """The name of the node that it dials; '' for the root."""
         return self.world.tree[self.name]
 
-    def start(self) -> None:
-        """Boot. Power may go here too."""
+    def start(self, *, anew: bool = False) -> None:
+        """Boot. Power may go here too. ``anew``: an empty store for a node that exists, which begins no register."""
         self.starts += 1
         life = "" if self.lives == 1 else f" life {self.lives}"
         source = random.Random(f"{self.world.seed} {self.name} {self.starts}{life}")
         witness = self.disk.witness(WITNESS)
-        if self.starts == 1:
+        if anew:
+            name = NodeId(self.name)
+            store = Store.create_anew(
+                STORE, name, clock=self.world.clock, source=source, vfs=self.disk.vfs, witness_file=witness
+            )
+        elif self.starts == 1:
             profile = Profile(NodeId(self.name), NodeId(self.parent), "tier", "", "", self.name)
             store = Store.create(
                 STORE, profile, clock=self.world.clock, source=source, vfs=self.disk.vfs, witness_file=witness

@@ -150,7 +150,7 @@ class People:
 
     def _hand_over(self, origin: OriginId, machine: Machine) -> None:
         world = self.world
-        heirs = [name for name in world.tree if name in world.leaves and name != machine.name]
+        heirs = [name for name in world.communes if name != machine.name]
         self.hand_over_to(origin, world.rng.choice(heirs))
 
     def hand_over_to(self, origin: OriginId, heir: str) -> None:

@@ -33,6 +33,8 @@ class Rates:
     anew: float = 0.15
     move: float = 0.15
     stick: float = 0.5
+    reimage: float = 0.1
+    dissolve: float = 0.05
     decide: float = 0
     casework: float = 0
     frame_dropped: float = 0.004
@@ -53,6 +55,8 @@ PEACE: Final = Rates(
     anew=0,
     move=0,
     stick=0,
+    reimage=0,
+    dissolve=0,
     decide=0,
     casework=0,
     tick_ms=(100, 500),

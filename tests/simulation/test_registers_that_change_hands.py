@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from node.ids import OriginId, RowId, Seq
+from node.replay import triggers_off
 from tests.simulation.machine import rows_at
 from tests.simulation.model import Write
 from tests.simulation.people import INSERT
@@ -57,6 +58,21 @@ def test_it_goes_on_where_it_was_handed_to(world: World, giver: str, *, unaware:
     world.boot(world.machines[giver], faults=False)
     codes = {alarm.code for alarm in world.machines[giver].running.alarms()}
     assert "commits_missing" not in codes, "what left the log on purpose is not missed"
+
+
+@pytest.mark.parametrize("heir", ["district", "province", "nation"])
+def test_a_copy_that_has_rotted_does_not_become_the_register(world: World, heir: str) -> None:
+    origin = world.machines["commune"].running.own_origin()
+    enter(world, "commune", origin, "An")
+    world.settle()
+    store = world.machines[heir].running
+    with store.database.transaction() as connection, triggers_off(connection):
+        connection.execute("UPDATE person SET full_name = 'rot' WHERE origin = ?", (origin,))
+    world.people.hand_over_to(origin, heir)
+    world.observe(world.machines[world.root])
+    world.settle()
+    assert names(world, heir, origin) == ["An"]
+    assert "rot_repaired" in {alarm.code for alarm in store.alarms()}
 
 
 @pytest.mark.parametrize("heir", ["district", "province", "nation"])

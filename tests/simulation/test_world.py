@@ -10,7 +10,9 @@ import apsw
 import pytest
 
 from hub import session
-from node import changelog, database, quarantine, verification
+from hub.desk import decisions
+from hub.desk.outbox import Outbox
+from node import changelog, database, decision_letters, quarantine, verification
 from node.applier import Applied, Work
 from node.chain import Commit, Head
 from node.errors import StoreError
@@ -41,6 +43,8 @@ BUSY = Rates(
     retire=0,
     backup=0,
     restore=0,
+    reimage=0,
+    dissolve=0,
 )
 """Rows rot and are asked for while much is recorded: answers come late, and at older commits than the log has."""
 RESTORED = Rates(
@@ -55,10 +59,31 @@ RESTORED = Rates(
     mend=0,
     hand_over=0,
     retire=0,
+    reimage=0,
+    dissolve=0,
 )
 """Stores become older copies of themselves while people write on the same rows on both sides."""
+REPLACED = Rates(reimage=0.6)
+"""Machines lose their whole disk, and restore from their parents."""
+DISSOLVED = Rates(record=6, dissolve=0.6, cut=1.5)
+"""Districts end with communes, letters and commits under way."""
+PRUNED = Rates(prune=1.5, restore=1.0, backup=1.0)
+"""What is put back is older than what others have kept."""
 
-DECIDING = Rates(record=5, decide=8, casework=1, connect=4, advance=3, restore=0.8, backup=1, rot=0, mend=0, anew=0)
+DECIDING = Rates(
+    record=5,
+    decide=8,
+    casework=1,
+    connect=4,
+    advance=3,
+    restore=0.8,
+    backup=1,
+    rot=0,
+    mend=0,
+    anew=0,
+    reimage=0,
+    dissolve=0,
+)
 """Hubs decide while stores become older copies of themselves, registers change hands and communes get other parents."""
 
 
@@ -95,6 +120,10 @@ def test_the_log_guarantees_hold_over_many_seeds_and_every_fault_fires() -> None
         "row-gone",
         "row-rotten",
         "asked-for-rows",
+        "reimaged",
+        "restored-from-parent",
+        "dissolved",
+        "drained",
     ):
         assert fired[fault] > 0, f"{fault} never happened: {fired}"
 
@@ -247,8 +276,29 @@ def never_answers_for_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RowDesk, "_answers", lambda *_: iter(()))
 
 
+def restores_nothing_from_the_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Store, "restoring", property(lambda _: False))
+
+
+def leaves_at_a_dissolved_node_what_it_cannot_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Healer, "send_branch", lambda *_: None)
+    monkeypatch.setattr(Healer, "give_what_nobody_confirmed", lambda *_: None)
+
+
 def prunes_what_nobody_has_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pruner, "_confirmed", lambda _self, _connection, state: state.head.seq)
+
+
+def forgets_whom_a_decision_asks_when_it_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decisions, "note_unsent", lambda *_: None)
+
+
+def never_writes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Outbox, "remind_some", lambda _: False)
+
+
+def applies_a_decision_whenever_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decision_letters, "_KNOWN", "SELECT 1 WHERE ?1 IS NULL AND ?2 IS NULL")
 
 
 VARIANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
@@ -264,6 +314,11 @@ VARIANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "ends quarantine without applying": ends_quarantine_without_applying,
     "never answers for rows": never_answers_for_rows,
     "prunes what nobody has confirmed": prunes_what_nobody_has_confirmed,
+    "forgets whom a decision asks when it comes back": forgets_whom_a_decision_asks_when_it_comes_back,
+    "never writes again": never_writes_again,
+    "applies a decision whenever it comes": applies_a_decision_whenever_it_comes,
+    "restores nothing from the parent": restores_nothing_from_the_parent,
+    "leaves at a dissolved node what it cannot send": leaves_at_a_dissolved_node_what_it_cannot_send,
 }
 RATES: dict[str, Rates] = {
     "takes snapshots and forgets what is only here": Rates(record=5, prune=3, backup=1.5, restore=1.5, move=0),
@@ -271,6 +326,11 @@ RATES: dict[str, Rates] = {
     "takes rows and forgets what came since": BUSY,
     "ends quarantine without applying": BUSY,
     "never answers for rows": BUSY,
+    "forgets whom a decision asks when it comes back": DECIDING,
+    "never writes again": DECIDING,
+    "applies a decision whenever it comes": DECIDING,
+    "restores nothing from the parent": REPLACED,
+    "leaves at a dissolved node what it cannot send": DISSOLVED,
 }
 BUDGET = 60  # seeds; the worst variant needed 1 to 20 when this was written
 

@@ -37,6 +37,7 @@ from tests.simulation.mishaps import Mishaps
 from tests.simulation.model import OriginModel, Violation
 from tests.simulation.people import People
 from tests.simulation.rates import PEACE, Rates
+from tests.simulation.replacing import Replacing
 from tests.simulation.sticks import Sticks
 
 __all__ = ["TREE", "Rates", "World"]
@@ -76,6 +77,7 @@ class World:
         self.mishaps = Mishaps(self)
         self.decay = Decay(self)
         self.care = Care(self)
+        self.replacing = Replacing(self)
         self.deciding = Deciding(self)
         self.sticks = Sticks(self)
         self.links = Links(self)
@@ -171,6 +173,8 @@ class World:
             (rates.anew, self.care.take_anew),
             (rates.move, self.care.move),
             (rates.stick, self.sticks.carry),
+            (rates.reimage, self.replacing.reimage),
+            (rates.dissolve, self.replacing.dissolve),
             (rates.decide, self.deciding.decide),
             (rates.casework, self.deciding.casework),
         ]
@@ -285,9 +289,19 @@ class World:
             self.links.drop(link)
         self._all_up()
         self._climb()
+        self._let_dissolved_nodes_go()
         self.checks.check_rows()
         self.deciding.require_that_all_were_told()
         self.checks.check_former_holders()
+
+    def _let_dissolved_nodes_go(self) -> None:
+        """Where districts have ended, what they still have goes to its holders, and nothing may be left."""
+        ended = sorted(self.replacing.dissolved())
+        for name in ended:
+            self.replacing.send_the_rest(self.machines[name])
+        if ended:
+            self._climb()
+            self.replacing.require_drained()
 
     def settle(self, rounds_max: int = SETTLE_ROUNDS_MAX) -> int:
         """Whole sessions, the lowest nodes first, until everything is where it belongs; returns how many rounds that

@@ -24,6 +24,7 @@ from node.identity.invitation import Invitation, read_invitation
 from node.identity.keys import NodeKey
 from node.identity.statements import batch_statement, join_statement
 from node.ids import GENESIS_HASH, NodeId, OriginId, Seq, UnitCode
+from node.outgoing import next_batch
 from node.reference import Reference
 from node.store import PURPOSE_REFERENCE, Profile, Store
 from tests.identities import Member, Tree
@@ -289,6 +290,33 @@ def test_the_holder_s_signature_counts_and_nobody_else_s(tree: Tree) -> None:
     tree.authority.revoke(NodeId("c"), by="lan", reason="stolen")
     write(child.store, 1)
     assert code(signed(child, tree.root.store.head(origin))) == "wrong_signature", "its keys count no more"
+
+
+def test_a_log_that_was_cut_at_a_handover_goes_on_being_passed_on_without_a_signature(tree: Tree) -> None:
+    """The holder had signed a later commit, which left the log; the holding names the one that is the last now."""
+    child, heir, middle = tree.add("c"), tree.add("d"), tree.add("e")
+    write(child.store, 3)
+    origin = child.store.own_origin()
+    GroupApplier(tree.root.store, tree.authority.reference).apply([signed(child, start_of(origin))])
+    tree.authority.hand_over(origin, NodeId("d"), by="lan")
+    for member in (heir, middle):
+        bring_reference(tree, member)
+    point = tree.root.store.head(origin)
+    with tree.root.store.database.transaction() as connection:
+        connection.execute("DELETE FROM batch_signature WHERE origin = ?", (origin,))
+    found = next_batch(tree.root.store, tree.authority.reference, tree.root.key, start_of(origin))
+    assert found is not None
+    header, payload = found
+    assert (header.head, header.signature) == (point, b"")
+    (outcome,) = GroupApplier(middle.store, Reference(middle.store)).apply(
+        [Work(NodeId("root"), header, payload, down=True)]
+    )
+    assert isinstance(outcome, Applied)
+    assert next_batch(middle.store, Reference(middle.store), middle.key, start_of(origin)) == found
+    commits = child.store.read_commits(origin, Seq(0), count=2)
+    unsigned = Work(NodeId("root"), *encode_batch(start_of(origin), commits, signer=NodeId("c"), signature=b""))
+    (refused,) = GroupApplier(heir.store, Reference(heir.store)).apply([unsigned])
+    assert isinstance(refused, Refused) and refused.code == "unsigned"
 
 
 def test_alarms_do_not_pile_up_when_the_same_wrong_batch_comes_again(tree: Tree) -> None:

@@ -23,6 +23,7 @@ from node.proof import prove
 from node.pruning import Budget, Pruner
 from node.reference import Reference
 from node.store import Store
+from node.takeover import held_here
 from ops.config import STORE_NAME
 from ops.daemon import Daemon
 from tests.identities import Member, Tree
@@ -100,6 +101,52 @@ def test_nobody_writes_before_all_of_it_is_here_and_a_cut_changes_nothing(tree: 
         write(new.store, 1, origin=origin)
     assert drain(new, parent) == "done"
     assert new.store.head(origin) == child.store.head(origin)
+    new.store.close()
+
+
+def test_a_register_that_is_handed_on_before_it_came_is_not_waited_for(tree: Tree) -> None:
+    """Else the restore would never be done, and nobody could write what the node still holds."""
+    child, other, parent = tree.add("c"), tree.add("c2"), Parent(tree.root)
+    origin = child.store.own_origin()
+    write(child.store, 3)
+    drain(child, parent)
+    drain(other, parent)
+    new = anew(tree, "c")
+    session = parent.meet(new).start()
+    while not new.store.own_origins():
+        if session.child_end.outbox:
+            session.parent_end.receive_frame(session.child_end.encode(session.child_end.outbox.popleft()))
+        else:
+            session.child_end.receive_frame(session.parent_end.encode(session.parent_end.outbox.popleft()))
+    session.child_end.link_lost()
+    session.parent_end.link_lost()
+    reference = Reference(new.store)
+    assert held_here(new.store, reference) == [Head(origin, Seq(0), GENESIS_HASH)]
+    tree.authority.hand_over(origin, NodeId("c2"), by="lan")
+    assert drain(new, parent) == "done"
+    assert held_here(new.store, Reference(new.store)) == []
+    new.store.close()
+
+
+def test_a_new_store_below_another_parent_gets_the_register_through_it(tree: Tree) -> None:
+    old, heir, child = tree.add("d"), tree.add("e"), tree.add("c", "d")
+    origin, root = child.store.own_origin(), Parent(tree.root)
+    drain(old, root)
+    write(child.store, 3)
+    drain(child, Parent(old))
+    drain(old, root)
+    tree.authority.move(NodeId("c"), NodeId("e"), by="lan")
+    new = anew(tree, "c")
+    drain(heir, root)
+    assert drain(new, Parent(heir)) == "done"
+    assert new.store.head(origin).seq == 0, "nobody has it there"
+    assert drain(heir, root) == "done"
+    assert drain(new, Parent(heir)) == "done"
+    new.store.restored()
+    assert new.store.head(origin) == child.store.head(origin) == heir.store.head(origin)
+    write(new.store, 1)
+    assert drain(new, Parent(heir)) == drain(heir, root) == "done"
+    assert tree.root.store.digest(origin) == new.store.digest(origin)
     new.store.close()
 
 

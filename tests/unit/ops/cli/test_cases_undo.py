@@ -214,3 +214,15 @@ def test_it_speaks_vietnamese(town: Town) -> None:
     moved(town)
     said = dansync("cases", "undo", hub(town), "A:e1", "--dry-run", language="vi").output
     assert "would" not in said and "A:p0" in said
+
+
+def test_case_72_a_batch_of_rulings_is_undone_too(town: Town) -> None:
+    before = doubtful(town)
+    day = ("2025-06-01", "2025-06-01T08:00:00+07:00")
+    row = EventRow(*("d1", "r1", "ruling", *day, "A:p0", "", "", "", "B:n0", "same"), columns=columns({}))
+    origin = town.desk().own_register()
+    run = NodeImport(town.store, author="x", rejected=lambda row, error: pytest.fail(f"{row}: {error}"), origin=origin)
+    run.events([row]).feed()
+    assert results(town) != before
+    document("cases", "undo", hub(town), "--import", run.finish().import_id)
+    assert results(town) == before

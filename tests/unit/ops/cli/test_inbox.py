@@ -73,6 +73,14 @@ def test_an_empty_inbox_says_so(asked: Valley) -> None:
     assert "The inbox is empty." in dansync("inbox", "list", folder(asked, "b")).output
 
 
+def test_status_counts_what_waits_for_a_person(asked: Valley) -> None:
+    assert document("status", folder(asked))["inbox"] == {"to_do": 1}
+    assert "1 request waits in the inbox" in dansync("status", folder(asked)).output
+    (line,) = listed(asked)
+    document("inbox", "answer", folder(asked), line["id"], "left")
+    assert document("status", folder(asked))["inbox"] == {"to_do": 0}
+
+
 def test_an_item_says_why_and_how_to_answer_it(asked: Valley) -> None:
     (line,) = listed(asked)
     said = dansync("inbox", "show", folder(asked), line["id"]).output
