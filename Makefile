@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 BUF := $(BIN)/buf
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format test sim bench bench-resolver proto proto-baseline proto-check lock clean
+.PHONY: help setup demo check format test sim bench bench-resolver bench-claims proto proto-baseline proto-check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench: setup ## measure against raw SQLite in the same run
 
 bench-resolver: setup $(VENV)/.linkage ## how well records are linked: synthetic provinces with their truth, FEBRL4 beside splink
 	$(BIN)/python -m bench.resolver
+
+bench-claims: setup ## the case desk of a province: claims a second, answers, memory; --persons 1500000 by hand
+	$(BIN)/python -m bench.claims
 
 proto: setup ## regenerate the protobuf code beside the .proto files
 	$(BIN)/python proto/generate.py

@@ -57,6 +57,7 @@ KEPT, CHANGED = "kept", "changed"  # ORDER
 SAME, DIFFERENT = "same", "different"  # ETHNICITY, PHONE
 NAMED, ELSEWHERE = "named", "elsewhere"  # ORIGIN
 HERE, OPEN, NONE = "here", "open", "none"  # DEPARTURE: to the arrival's place, to none that is known, no departure
+PART_SEPARATOR: Final = "\t"  # no word has a blank, and one may have any other character
 SHARED = "shared"  # COMPANIONS: others of one sheet come from one household
 
 _GRADES: Final = tuple(grade.value for grade in Likeness)
@@ -86,7 +87,7 @@ LEVELS: Final = MappingProxyType(
 @dataclass(frozen=True, slots=True)
 class Compared:
     """One field. ``words`` are the two values by which rare ones count more, empty where that does not apply: keys of
-    words for names (of a parent: given, middle and family name joined by '|'), the people for ethnicity.
+    words for names (of a parent: given, middle and family name joined by ``PART_SEPARATOR``), the people for ethnicity.
     """
 
     field: Field
@@ -131,7 +132,8 @@ def _names(names: NameComparison) -> list[Compared]:
 
 def _parent_words(name: PersonName) -> str:
     given = "" if name.given is None else name.given.key
-    return f"{given}|{' '.join(word.key for word in name.middle)}|{'' if name.family is None else name.family.key}"
+    middle, family = " ".join(word.key for word in name.middle), "" if name.family is None else name.family.key
+    return PART_SEPARATOR.join((given, middle, family))
 
 
 def _equality(one: str, other: str) -> str | None:

@@ -6,7 +6,7 @@ because a sheet is understood as a whole; the result does not depend on the orde
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -21,6 +21,11 @@ from conflict.score import Score, link, score
 
 FIRST_LOOK_BITS: Final = 15.0
 """What companions can add at most: pairs further than this below the lower threshold are not looked at again."""
+
+
+def first_look_floor(parameters: Parameters) -> float:
+    """Pairs below that change nothing unless they are an alarm."""
+    return parameters.thresholds.review - FIRST_LOOK_BITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +97,8 @@ class Search:
         return not result.hard and (result.is_renamed or result.bits >= self.parameters.thresholds.review)
 
     def is_near(self, result: Score) -> bool:
-        """Whether companions could still lift a score above the lower threshold, or a hard fact has to be told."""
-        return (
-            bool(result.hard) or result.is_renamed or result.bits >= self.parameters.thresholds.review - FIRST_LOOK_BITS
-        )
+        """Whether companions could still lift a score above the lower threshold, or it counts however low it is."""
+        return result.alarm or result.is_renamed or result.bits >= first_look_floor(self.parameters)
 
     def may_be_one(self, a: str, b: str) -> bool:
         return self.may_be_linked(self.plain(a, b))
@@ -129,7 +132,7 @@ def judge(search: Search, candidates: Mapping[str, Iterable[str]]) -> Judged:
     """The links of all arrivals, and what was left over. Arrivals that are connected have to be judged in one call: by
     a sheet, or over records that ``strong_pairs`` names for both.
     """
-    scores = _with_companions(search, _first_look(search, candidates))
+    scores = _with_companions(search, _first_look(search, candidates), candidates)
     likely = {pair: s for pair, s in scores.items() if search.may_be_linked(s)}
     margins = _margins(search, likely)
     _settle_households(search, likely, margins)
@@ -140,7 +143,7 @@ def strong_pairs(search: Search, candidates: Mapping[str, Iterable[str]]) -> fro
     """The pairs (arrival, candidate) of whole sheets that can be linked or are an alarm: whatever else these arrivals
     depend on shares a record with one of them.
     """
-    scores = _with_companions(search, _first_look(search, candidates))
+    scores = _with_companions(search, _first_look(search, candidates), candidates)
     return frozenset(pair for pair, result in scores.items() if _is_strong(search, pair, result))
 
 
@@ -160,21 +163,19 @@ def _first_look(search: Search, candidates: Mapping[str, Iterable[str]]) -> Scor
     return found
 
 
-def _with_companions(search: Search, first: Scores) -> Scores:
+def _with_companions(search: Search, first: Scores, arrivals: Iterable[str]) -> Scores:
     """Scores again, now knowing whether others of the same sheet come from the household of the candidate."""
     parties, review = search.parties, search.parameters.thresholds.review
     from_household: defaultdict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
-    size: defaultdict[str, set[str]] = defaultdict(set)
+    size = Counter(parties[arrival].sheet for arrival in arrivals)
     for (arrival, other), result in first.items():
         sheet, household = parties[arrival].sheet, parties[other].household
-        if sheet:
-            size[sheet].add(arrival)
         if sheet and household and result.bits >= review and not result.hard:
             from_household[sheet, household].add((arrival, other))
     scores: Scores = {}
     for (arrival, other), result in first.items():
         sheet, household = parties[arrival].sheet, parties[other].household
-        if not sheet or not household or len(size[sheet]) < 2:
+        if not sheet or not household or size[sheet] < 2:
             scores[arrival, other] = result
             continue
         together = any(a != arrival and b != other for a, b in from_household[sheet, household])

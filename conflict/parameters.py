@@ -64,6 +64,8 @@ class Parameters:
     frequencies: Mapping[Field, Mapping[str, float]]
     frequency_min: float
     """Of a word that the counted registers do not have."""
+    hash: str = field(init=False, repr=False, compare=False)
+    """SHA-256 of the canonical form, in hex: what decisions are signed with."""
     _unmarked: Mapping[Field, Mapping[str, float]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -81,6 +83,7 @@ class Parameters:
             if first.same < max(first.stranger, first.member, first.twin):
                 raise ValueError(f"{name.value}, {levels[0]}: an agreement would count against")
         object.__setattr__(self, "_unmarked", _without_marks(self.frequencies))
+        object.__setattr__(self, "hash", hashlib.sha256(canonical(self).encode()).hexdigest())
 
     def frequency(self, name: Field, key: str, *, unmarked: bool = False) -> float:
         """The share of people with a word in a part of the name, by its key of spelling; ``unmarked``: of all words
@@ -88,11 +91,6 @@ class Parameters:
         """
         table = self._unmarked if unmarked else self.frequencies
         return max(table.get(name, {}).get(folded(key) if unmarked else key, 0.0), self.frequency_min)
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 of the canonical form, in hex: what decisions are signed with."""
-        return hashlib.sha256(canonical(self).encode()).hexdigest()
 
 
 def _without_marks(frequencies: Mapping[Field, Mapping[str, float]]) -> Mapping[Field, Mapping[str, float]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import log2
 from typing import Final
 
-from conflict.comparison import HERE, NAMED, PERSONAL, Compared, Field, compare
+from conflict.comparison import HERE, NAMED, PART_SEPARATOR, PERSONAL, Compared, Field, compare
 from conflict.description import Description
 from conflict.levels import Birth, Number, Parent, is_sound, mistyped_side
 from conflict.links import Link, Verdict
@@ -153,15 +153,15 @@ def _stranger_chance(item: Compared, parameters: Parameters) -> float:
         case Field.FAMILY | Field.MIDDLE | Field.GIVEN if item.level == Likeness.UNMARKED:
             chance = max(parameters.frequency(item.field, word, unmarked=True) for word in item.words)
         case Field.FATHER | Field.MOTHER if item.level == Parent.SAME:
-            chance = max(_parent_chance(item.field, words, parameters) for words in item.words)
+            chance = max(parent_chance(item.field, words, parameters) for words in item.words)
         case _:
             return chances.stranger
     return min(max(chance, PROBABILITY_MIN), chances.same)
 
 
-def _parent_chance(name: Field, words: str, parameters: Parameters) -> float:
+def parent_chance(name: Field, words: str, parameters: Parameters) -> float:
     """Of a parent's whole name. A father's family name is the child's, and counts there."""
-    given, middle, family = words.split("|")
+    given, middle, family = words.split(PART_SEPARATOR)
     chance = parameters.frequency(Field.GIVEN, given)
     if middle:
         chance *= parameters.frequency(Field.MIDDLE, middle)

@@ -45,7 +45,7 @@ _REGIONAL: Final = (
     "tông tôn; nhậm nhiệm; lĩnh lãnh; đảm đởm; đàm đờm; hoa huê; phụng phượng; uy oai; mệnh mạng; kính kiếng; an yên; "
     "duyệt dượt; minh miêng; long luông; nguyên ngươn"
 )
-_HOMOPHONES: Final = frozenset(frozenset(spelling_key(word) for word in pair.split()) for pair in _REGIONAL.split("; "))
+HOMOPHONES: Final = frozenset(frozenset(spelling_key(word) for word in pair.split()) for pair in _REGIONAL.split("; "))
 _SPOKEN_ONSETS: Final = (("tr", "ch"), ("s", "x"), ("gi", "d"), ("r", "d"))
 _SPOKEN_CODAS: Final = ((re.compile(r"(?<!n)n$|ng$"), "N"), (re.compile(r"[tc]$"), "T"))
 
@@ -101,7 +101,7 @@ def likeness(one: Syllable, other: Syllable, *, unmarked: bool) -> Likeness:
 
 @lru_cache(maxsize=_PAIRS_KEPT)
 def _grade(one: str, other: str) -> Likeness:
-    if frozenset((one, other)) in _HOMOPHONES:
+    if frozenset((one, other)) in HOMOPHONES:
         return Likeness.HOMOPHONE
     if spoken(one) == spoken(other):
         return Likeness.SPOKEN

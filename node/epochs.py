@@ -17,8 +17,3 @@ _GROW = "INSERT INTO row_epoch (origin, epoch) VALUES (?, 1) ON CONFLICT (origin
 def rows_moved(connection: apsw.Connection, origin: OriginId) -> None:
     """In the transaction in which they do."""
     connection.execute(_GROW, (origin,))
-
-
-def epochs(connection: apsw.Connection) -> dict[OriginId, int]:
-    """The epoch of each origin; 0 of those that are missing."""
-    return {OriginId(row[0]): int(row[1]) for row in connection.execute("SELECT origin, epoch FROM row_epoch")}

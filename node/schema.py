@@ -136,6 +136,8 @@ event = _captured(
     sa.Index("event_by_target", "origin", "target_event_id", sqlite_where=sa.text("target_event_id IS NOT NULL")),
     sa.Index("event_by_group", "origin", "group_id", sqlite_where=sa.text("group_id <> ''")),
     sa.Index("event_ruling", "origin", sqlite_where=sa.text("kind = 'ruling'")),
+    sa.Index("event_ruling_of", "person_ref", sqlite_where=sa.text("kind = 'ruling'")),
+    sa.Index("event_ruling_with", "other_person_ref", sqlite_where=sa.text("kind = 'ruling'")),
 )
 
 
@@ -556,6 +558,8 @@ desk_party = _local(
     sa.Column("sheet", sa.Integer, nullable=False),  # the key of those who were written down together; 0: nobody
     sa.Column("keys", sa.LargeBinary, nullable=False),  # 8 bytes each, as in block_key; x'' of one who is void or gone
     _integer("left_out"),  # keys that were not followed when its candidates were looked for: too many share them
+    _integer("candidates"),  # of an arrival: who shares a key, when they were looked for and at most since
+    _text("glance"),  # what it says in short (conflict.glance)
     sa.UniqueConstraint("origin", "person_id"),
     sa.Index("desk_party_by_sheet", "sheet", sqlite_where=sa.text("sheet <> 0")),
     with_rowid=True,

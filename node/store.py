@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import apsw
 import sqlalchemy as sa
@@ -156,6 +156,8 @@ class Store:
         """Registers that nodes below have asked for and that are not here: they were restored, and have another parent
         than before. They ask again, so this need not outlive the process.
         """
+        self._profile_rows: list[tuple[Any, ...]] = []
+        self._profiles: dict[OriginId, Profile] = {}
         self.changed_over: list[OriginId] = []
         """Origins whose log was changed over to another history since the store was opened, in that order; sessions
         that began before do not know where they stand.
@@ -516,13 +518,16 @@ class Store:
     def profiles(self) -> dict[OriginId, Profile]:
         """What every origin known here says of itself."""
         with explained(self.database.path):
-            rows = list(self.connection.execute(_SELECT_PROFILES))
-        return {
-            OriginId(row[0]): Profile(
-                NodeId(row[2]), NodeId(row[3]), str(row[4]), str(row[5]), str(row[6]), str(row[7]), str(row[8])
-            )
-            for row in rows
-        }
+            rows: list[tuple[Any, ...]] = self.connection.execute(_SELECT_PROFILES).fetchall()
+        if rows != self._profile_rows:
+            self._profile_rows = rows
+            self._profiles = {
+                OriginId(row[0]): Profile(
+                    NodeId(row[2]), NodeId(row[3]), str(row[4]), str(row[5]), str(row[6]), str(row[7]), str(row[8])
+                )
+                for row in rows
+            }
+        return dict(self._profiles)
 
     def _own_profiles(self) -> list[Profile]:
         profiles = self.profiles()

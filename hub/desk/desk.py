@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final, cast
@@ -20,11 +20,11 @@ from conflict.cases import State
 from conflict.claims import EventRef, recorded_instant
 from conflict.decisions import Parameters as DecisionParameters
 from conflict.decisions import parameters_of
+from conflict.glance import Gains
 from conflict.links import Link
 from conflict.parameters import Parameters
-from conflict.places import Place, PlaceBook
+from conflict.places import PlaceBook
 from conflict.policy import DEFAULT_POLICY, Policy
-from conflict.reforms import Reform
 from conflict.reviewing import Task
 from conflict.rulings import prevailing
 from conflict.sampling import Counted, learn
@@ -76,6 +76,22 @@ class Backlog:
     overflowing: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """The registers and where they stand, as long as neither they nor the reference data change. ``sight`` has those
+    above too, so that what is theirs to decide is not decided here; ``digest`` is another one if names of places mean
+    something else.
+    """
+
+    registers: Mapping[OriginId, Profile]
+    reference: Head | None
+    nodes: dict[OriginId, NodeId]
+    places: PlaceBook
+    sight: PlaceBook
+    is_top: bool
+    digest: bytes
+
+
 class CaseDesk:
     """The desk of one store. ``key`` signs what those who are concerned are told; without one nobody is told, and
     whoever has it does so later. ``posted`` counts the letters.
@@ -96,7 +112,8 @@ class CaseDesk:
         self._reference = Reference(store)
         self._given = parameters
         self._known: tuple[Head | None, InForce] | None = None
-        self._book: tuple[list[Place], Reform, PlaceBook] | None = None
+        self._around: _Surroundings | None = None
+        self._gained: Gains | None = None
 
     @property
     def _in_force(self) -> InForce:
@@ -112,21 +129,28 @@ class CaseDesk:
     def _parameters(self) -> Parameters:
         return self._in_force.parameters
 
+    @property
+    def _gains(self) -> Gains:
+        parameters = self._parameters
+        if self._gained is None or self._gained.parameters is not parameters:
+            self._gained = Gains(parameters)
+        return self._gained
+
     def step(self) -> bool:
         """One small step; False if there was nothing to do. Raises ``StoreError``; then the step did not happen."""
         with self._store.database.transaction() as connection:
             if note_changes(self._store, connection):
                 return True
-            nodes, places = self._surroundings()
-            descriptions = Descriptions(connection, nodes, places)
-            keys = Keys(connection, self._block_max)
+            around = self._surroundings()
+            descriptions = Descriptions(connection, around.nodes, around.places)
+            keys = Keys(connection, self._gains, self._block_max)
             if keys.read_some(descriptions, PERSONS_AT_ONCE):
                 return True
-            if self._setting_changed(places):
+            if self._setting_changed(around):
                 connection.execute(_ALL_WAIT)
             if Links(connection, keys).settle_some(descriptions, self._parameters, WAITING_AT_ONCE):
                 return True
-            outbox = self._outbox(connection, self.own_register(), nodes)
+            outbox = self._outbox(connection, self.own_register(), around.nodes)
             return outbox is not None and (self._sent(outbox) or self._reminded(outbox))
 
     def catch_up(self) -> None:
@@ -149,16 +173,16 @@ class CaseDesk:
             persons = due(connection, as_of.isoformat(), UNSETTLED_AT_ONCE)
             if not persons:
                 return None
-            nodes, places = self._surroundings()
-            families = self._families(connection, nodes, places)
+            around = self._surroundings()
+            families = Families(connection, around.nodes, around.places)
             decisions = Decisions(connection, origin, store.node_id, self._decided_with(policy))
-            outbox = self._outbox(connection, origin, nodes)
+            outbox = self._outbox(connection, origin, around.nodes)
             made = 0
             waits: set[EventRef] = set()
             for person in persons:
                 if person not in families.members:
                     family = families.of(person)
-                    outcome = self._outcome(family, policy, places, as_of)
+                    outcome = self._outcome(family, policy, around, as_of)
                     made += len(decisions.decide(outcome, family, as_of))
                     if outbox is not None:
                         mine = [draft for draft in outcome.decisions if draft.authority == store.node_id]
@@ -207,17 +231,15 @@ class CaseDesk:
                 return total
             total += count
 
-    def _outcome(self, family: Family, policy: Policy, places: PlaceBook, as_of: date) -> Outcome:
-        """With those above in sight, so that what is theirs to decide is not decided here."""
-        above = places_above(self._store.node_id, places, self._reference)
+    def _outcome(self, family: Family, policy: Policy, around: _Surroundings, as_of: date) -> Outcome:
         return resolve(
             family.records,
             family.links,
             family.rulings,
             policy,
-            places.with_places(above),
+            around.sight,
             as_of,
-            searched=not above,
+            searched=around.is_top,
             parameters=self._decided_with(policy),
         )
 
@@ -231,10 +253,10 @@ class CaseDesk:
         whose case is open waits to be looked at again.
         """
         with self._store.database.snapshot() as connection:
-            nodes, places = self._surroundings()
-            families = self._families(connection, nodes, places)
+            around = self._surroundings()
+            families = Families(connection, around.nodes, around.places)
             outcomes = [
-                self._outcome(families.of(person), policy, places, self._today())
+                self._outcome(families.of(person), policy, around, self._today())
                 for person in unsettled(connection)
                 if person not in families.members
             ]
@@ -260,8 +282,8 @@ class CaseDesk:
             change = what_to_undo(file, self._store.node_id, one, other)
             moment = recorded_instant(moment_text(self._store.clock.wall_ms()))
             rulings = without(family.rulings, change, self._store.node_id, moment)
-            places = self._surroundings()[1]
-            after = self._outcome(replace(family, rulings=rulings), policy, places, self._today())
+            around = self._surroundings()
+            after = self._outcome(replace(family, rulings=rulings), policy, around, self._today())
         return foreseen(file, change, after)
 
     def scan(self, communes: Collection[NodeId] = ()) -> list[Double]:
@@ -269,23 +291,25 @@ class CaseDesk:
         or all that stand in some communes. To be called after ``catch_up``.
         """
         with self._store.database.snapshot() as connection:
-            nodes, places = self._surroundings()
-            descriptions = Descriptions(connection, nodes, places)
+            around = self._surroundings()
+            nodes = around.nodes
+            descriptions = Descriptions(connection, nodes, around.places)
             if communes:
                 origins = [origin for origin, node_id in nodes.items() if node_id in communes]
                 found = within(connection, descriptions, origins, self._parameters)
             else:
                 found = by_number(connection, descriptions, nodes, self._parameters)
-            ruled = prevailing(read_rulings(connection, self._registers()), places)
+            ruled = prevailing(read_rulings(connection, around.registers), around.places)
         return [double for double in found if double.pair not in ruled]
 
     def _look_up(self, connection: apsw.Connection, ref: str, policy: Policy) -> tuple[CaseFile, Family] | None:
-        nodes, places = self._surroundings()
-        families = self._families(connection, nodes, places)
+        around = self._surroundings()
+        nodes, places = around.nodes, around.places
+        families = Families(connection, nodes, places)
         descriptions = Descriptions(connection, nodes, places)
         for person in (*persons_of_event(connection, nodes, ref), *keys_of(connection, nodes, (ref,))):
             family = families.of(person)
-            outcome = self._outcome(family, policy, places, self._today())
+            outcome = self._outcome(family, policy, around, self._today())
             found = case_file(connection, nodes, descriptions, self._parameters, family, outcome, ref, places)
             if found is not None:
                 return found, family
@@ -296,11 +320,8 @@ class CaseDesk:
         origin = self.own_register()
         with self._store.database.snapshot() as connection:
             found = () if origin is None else deliveries_of_case(connection, origin, case)
-        nodes, _ = self._surroundings()
+        nodes = self._surroundings().nodes
         return tuple((nodes[told.to_origin], told) for told in found if told.to_origin in nodes)
-
-    def _families(self, connection: apsw.Connection, nodes: dict[OriginId, NodeId], places: PlaceBook) -> Families:
-        return Families(connection, nodes, places, tuple(read_rulings(connection, self._registers())))
 
     def _today(self) -> date:
         return local_day(self._store.clock.wall_ms())
@@ -314,28 +335,29 @@ class CaseDesk:
 
     def try_out(self, parameters: Parameters) -> Trial:
         """What the cases would be by other weights; nothing is changed. After ``catch_up``."""
-        _nodes, places = self._surroundings()
-        searched = not places_above(self._store.node_id, places, self._reference)
+        searched = self._surroundings().is_top
         return trial(self._store, self.links(), self.links_by(parameters), self._today(), searched=searched)
 
     def links_by(self, parameters: Parameters) -> tuple[Link, ...]:
         """As ``links``, by other weights; the table stays as it is. After ``catch_up``."""
         with self._store.database.snapshot() as connection:
-            descriptions = Descriptions(connection, *self._surroundings())
-            found = links_by(connection, descriptions, Keys(connection, self._block_max), parameters)
+            around = self._surroundings()
+            descriptions = Descriptions(connection, around.nodes, around.places)
+            found = links_by(connection, descriptions, Keys(connection, Gains(parameters), self._block_max), parameters)
             return tuple(sorted(found, key=lambda link: (link.a, link.b)))
 
     def estimate(self, rng: random.Random, *, version: int, source: str) -> tuple[Parameters, Counted]:
         """New weights from the register here, and what they stand on. Nothing comes into force. After ``catch_up``."""
         with self._store.database.snapshot() as connection:
-            descriptions = Descriptions(connection, *self._surroundings())
-            sampling = Sampling(connection, descriptions, Keys(connection, self._block_max), rng)
+            around = self._surroundings()
+            descriptions = Descriptions(connection, around.nodes, around.places)
+            sampling = Sampling(connection, descriptions, Keys(connection, self._gains, self._block_max), rng)
             return learn(self._parameters, sampling.draw(), version=version, source=source)
 
     def links(self) -> tuple[Link, ...]:
         """As they stand, sorted by the records."""
         with self._store.database.snapshot() as connection:
-            found = read_links(connection, self._surroundings()[0])
+            found = read_links(connection, self._surroundings().nodes)
             return tuple(sorted(found, key=lambda link: (link.a, link.b)))
 
     def backlog(self) -> Backlog:
@@ -346,31 +368,36 @@ class CaseDesk:
                 _count(connection, "SELECT count(*) FROM desk_party WHERE left_out > 0 AND arrival = 1"),
             )
 
-    def _surroundings(self) -> tuple[dict[OriginId, NodeId], PlaceBook]:
-        profiles = self._registers()
-        nodes = {origin: profile.node_id for origin, profile in profiles.items()}
-        return nodes, self._places(places_seen(profiles.values(), self._reference), self._reference.reform())
-
-    def _places(self, seen: list[Place], reform: Reform) -> PlaceBook:
-        """The book of the last time, if nothing has changed: with a reform of the country it takes 0.2 s to make."""
-        if self._book is None or self._book[:2] != (seen, reform):
-            self._book = (seen, reform, PlaceBook(seen, reform))
-        return self._book[2]
+    def _surroundings(self) -> _Surroundings:
+        """Read each time, and worked out again only where what was read is something else."""
+        registers, reference = self._registers(), self._reference.head()
+        known = self._around
+        if known is None or (known.registers, known.reference) != (registers, reference):
+            places = PlaceBook(places_seen(registers.values(), self._reference), self._reference.reform())
+            above = places_above(self._store.node_id, places, self._reference)
+            nodes = {origin: profile.node_id for origin, profile in registers.items()}
+            sight = places.with_places(above)
+            known = _Surroundings(registers, reference, nodes, places, sight, not above, self._digest(places))
+            self._around = known
+        return known
 
     def _registers(self) -> dict[OriginId, Profile]:
         return {o: profile for o, profile in self._store.profiles().items() if profile.purpose == PURPOSE_REGISTER}
 
-    def _setting_changed(self, places: PlaceBook) -> bool:
-        """Whether names of places mean something else, or the comparison weighs otherwise, than at the last step."""
+    def _digest(self, places: PlaceBook) -> bytes:
         digest = hashlib.sha256(self._parameters.hash.encode())
         for place in sorted(places, key=lambda place: place.node_id):
             digest.update(repr(place).encode())
         for succession in sorted(places.reform.successions):
             digest.update(repr(succession).encode())
         digest.update(repr(places.reform.names).encode())
-        if self._store.fact(_FACT_SETTING) == digest.digest():
+        return digest.digest()
+
+    def _setting_changed(self, around: _Surroundings) -> bool:
+        """Whether names of places mean something else, or the comparison weighs otherwise, than at the last step."""
+        if self._store.fact(_FACT_SETTING) == around.digest:
             return False
-        self._store.keep_fact(_FACT_SETTING, digest.digest())
+        self._store.keep_fact(_FACT_SETTING, around.digest)
         return True
 
 

@@ -6,7 +6,6 @@ Records hang together by links, by rulings, by the mother of a newborn and by th
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -17,7 +16,7 @@ from conflict.claims import Record
 from conflict.links import Link
 from conflict.places import PlaceBook
 from conflict.rulings import Ruling
-from hub.views.records import record_of
+from hub.views.records import record_of, rulings_about
 from node.ids import NodeId, OriginId, RowId, id_from_text
 
 PersonKey = tuple[OriginId, RowId]
@@ -46,20 +45,14 @@ class Family:
 
 @dataclass(slots=True)
 class Families:
-    """Collects families through one connection. ``rulings`` are all that the store has."""
+    """Collects families through one connection."""
 
     connection: apsw.Connection
     nodes: Mapping[OriginId, NodeId]
     places: PlaceBook
-    rulings: Iterable[Ruling]
     members: set[PersonKey] = field(default_factory=set)
     _records: dict[PersonKey, Record] = field(default_factory=dict)
-    _ruled: dict[str, list[Ruling]] = field(default_factory=lambda: defaultdict(list))
-
-    def __post_init__(self) -> None:
-        for ruling in self.rulings:
-            for ref in ruling.pair:
-                self._ruled[ref].append(ruling)
+    _ruled: dict[str, tuple[Ruling, ...]] = field(default_factory=dict)
 
     def of(self, person: PersonKey) -> Family:
         """The family of a person; ``members`` has everybody of all families that were asked for."""
@@ -86,7 +79,7 @@ class Families:
         self.members |= members
         records = [record for key in members if (record := self._record(key)) is not None]
         refs = {record.ref for record in records}
-        ruled = {r for ref in refs for r in self._ruled.get(ref, ()) if refs.issuperset(r.pair)}
+        ruled = {r for ref in refs for r in self._rulings(ref) if refs.issuperset(r.pair)}
         return Family(
             tuple(sorted(records, key=lambda record: record.ref)),
             tuple(sorted(set(self._named(pending, members)), key=lambda link: (link.a, link.b))),
@@ -106,6 +99,11 @@ class Families:
                 self._records[key] = found
         return self._records.get(key)
 
+    def _rulings(self, ref: str) -> tuple[Ruling, ...]:
+        if ref not in self._ruled:
+            self._ruled[ref] = tuple(rulings_about(self.connection, self.nodes, ref))
+        return self._ruled[ref]
+
     def _relatives(self, key: PersonKey, record: Record) -> Iterator[PersonKey]:
         """Those whose result borrows from this record's, or it from theirs."""
         origin, row_id = key
@@ -117,7 +115,7 @@ class Families:
             for (other,) in self._rows(_ON_SHEET, (origin, sheet)):
                 if other is not None:
                     yield origin, RowId(other)
-        for ruling in self._ruled.get(record.ref, ()):
+        for ruling in self._rulings(record.ref):
             yield from keys_of(self.connection, self.nodes, ruling.pair)
 
     def _named(

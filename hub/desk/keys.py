@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final, cast
 
 import apsw
 
-from conflict.blocking import BLOCK_RECORDS_MAX, block_keys, gather
+from conflict.blocking import BLOCK_RECORDS_MAX, CANDIDATES_MAX, Candidates, block_keys, gather
+from conflict.glance import Ceiling, Gains, glance
+from conflict.linking import first_look_floor
 from hub.desk.descriptions import Described, Descriptions
 from hub.desk.families import look_again
 from node.ids import OriginId, RowId
@@ -23,14 +25,19 @@ from node.ids import OriginId, RowId
 _SELECT_UNREAD = "SELECT origin, person_id FROM desk_unread ORDER BY origin, person_id LIMIT ?"
 _READ = "DELETE FROM desk_unread WHERE origin = ? AND person_id = ?"
 _HAS_EVENTS = "SELECT 1 FROM event WHERE origin = ? AND person_id = ? LIMIT 1"
-_SELECT_PARTY = "SELECT number, arrival, sheet, keys FROM desk_party WHERE origin = ? AND person_id = ?"
+_SELECT_PARTY = "SELECT number, arrival, sheet, keys, glance FROM desk_party WHERE origin = ? AND person_id = ?"
 _ADD_PARTY = "INSERT INTO desk_party (origin, person_id, arrival, sheet, keys) VALUES (?,?,0,0,x'') RETURNING number"
-_SET_PARTY = "UPDATE desk_party SET arrival = ?, sheet = ?, keys = ? WHERE number = ?"
+_SET_PARTY = "UPDATE desk_party SET arrival = ?, sheet = ?, keys = ?, glance = ? WHERE number = ?"
 _ADD_KEY = "INSERT INTO block_key (key, arrival, party) VALUES (?,?,?)"
 _DROP_KEY = "DELETE FROM block_key WHERE key = ? AND arrival = ? AND party = ?"
 _SHARING = "SELECT party FROM block_key WHERE key = ? LIMIT ?"
 _SIZE = "SELECT count(*) FROM (SELECT 1 FROM block_key WHERE key = ? LIMIT ?)"
-_ARRIVALS_SHARING = "SELECT party FROM block_key WHERE key = ? AND arrival = 1"
+_GLANCES = "SELECT number, glance FROM desk_party WHERE number IN (SELECT value FROM json_each(?))"
+_ARRIVALS_SHARING = (
+    "SELECT k.party, p.glance, p.left_out, p.candidates FROM block_key AS k JOIN desk_party AS p ON p.number = k.party "
+    "WHERE k.key = ? AND k.arrival = 1"
+)
+_ONE_MORE = "UPDATE desk_party SET candidates = candidates + 1 WHERE number = ?"
 _ON_SHEET = "SELECT number FROM desk_party WHERE sheet = ? AND sheet <> 0 AND arrival = 1"
 _WAIT = "INSERT INTO desk_waiting (party) VALUES (?) ON CONFLICT DO NOTHING"
 _PERSON: Final = b"dansync-key"
@@ -42,6 +49,7 @@ class _Entry:
     arrival: int = 0
     sheet: int = 0
     keys: frozenset[int] = frozenset()
+    glance: str = ""
 
 
 def key_number(text: str) -> int:
@@ -58,32 +66,43 @@ def unpack(data: bytes) -> frozenset[int]:
     return frozenset(struct.unpack(f">{len(data) // 8}q", data))
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Whom an arrival may be: the numbers of those who are worth a look, how many share a key with it at all, and how
+    many keys were not followed because too many share them.
+    """
+
+    numbers: frozenset[int]
+    sharing: int
+    left_out: int
+
+
 class Keys:
     """The table of keys of one store, inside the caller's transaction."""
 
-    def __init__(self, connection: apsw.Connection, block_max: int = BLOCK_RECORDS_MAX) -> None:
+    def __init__(self, connection: apsw.Connection, gains: Gains, block_max: int = BLOCK_RECORDS_MAX) -> None:
         self._connection = connection
+        self._gains = gains
+        self._floor = first_look_floor(gains.parameters)
         self._block_max = block_max
 
-    def candidates(self, keys: Iterable[int], *, apart_from: int) -> tuple[frozenset[int], int]:
-        """Who shares a key, within the limits, and how many keys were not followed because too many share them."""
+    def candidates(self, keys: Iterable[int], said: str, *, apart_from: int) -> Found:
+        """Who shares a key, within the limits, and is not seen at a glance to be somebody else."""
+        found = self.sharing(keys, apart_from=apart_from)
+        ceiling, floor = Ceiling(said, self._gains), self._floor
+        glances = self._connection.execute(_GLANCES, (f"[{','.join(found.refs)}]",))
+        numbers = frozenset(cast("int", row[0]) for row in glances if ceiling.is_worth_a_look(floor, str(row[1])))
+        return Found(numbers, len(found.refs), len(found.left_out))
+
+    def sharing(self, keys: Iterable[int], *, apart_from: int) -> Candidates:
+        """Everybody who shares a key, within the limits; the refs are numbers."""
         blocks = {f"{key & _UNSIGNED:016x}": map(str, self._sharing(key)) for key in keys}
-        found = gather(blocks, apart_from=(str(apart_from),), block_max=self._block_max)
-        return frozenset(map(int, found.refs)), len(found.left_out)
+        return gather(blocks, apart_from=(str(apart_from),), block_max=self._block_max)
 
     def _sharing(self, key: int) -> frozenset[int]:
         """Who has a key; one more than the limit if there are more than the limit."""
         rows = self._connection.execute(_SHARING, (key, self._block_max + 1))
         return frozenset(row[0] for row in rows)
-
-    def arrivals_near(self, keys: Iterable[int]) -> frozenset[int]:
-        """The arrivals that share a key which is followed."""
-        near: frozenset[int] = frozenset()
-        for key in keys:
-            arrivals = {row[0] for row in self._connection.execute(_ARRIVALS_SHARING, (key,))}
-            if arrivals and self._is_followed(key):
-                near |= arrivals
-        return near
 
     def on_sheet(self, sheet: int) -> frozenset[int]:
         """The arrivals that were written down together; nobody for 0."""
@@ -108,27 +127,45 @@ class Keys:
                 return
             number, before = self._added(origin, row_id), _Entry()
         else:
-            number, before = int(row[0]), _Entry(row[1], row[2], unpack(row[3]))
+            number, before = int(row[0]), _Entry(row[1], row[2], unpack(row[3]), row[4])
         after = _entry(found)
-        concerned = self._concerned_by(before)
+        gone, come = before.keys - after.keys, after.keys - before.keys
+        concerned = self._arrivals_near(before, gone)
         if after != before:
             self._connection.executemany(_DROP_KEY, ((key, before.arrival, number) for key in before.keys))
             self._connection.executemany(_ADD_KEY, ((key, after.arrival, number) for key in after.keys))
-            self._connection.execute(_SET_PARTY, (after.arrival, after.sheet, pack(after.keys), number))
-            concerned |= self._concerned_by(after)
+            self._connection.execute(_SET_PARTY, (after.arrival, after.sheet, pack(after.keys), after.glance, number))
+            concerned |= self._arrivals_near(after, come)
         self._connection.executemany(_WAIT, ((party,) for party in {number, *concerned}))
 
     def _added(self, origin: OriginId, row_id: RowId) -> int:
         return cast("int", self._connection.execute(_ADD_PARTY, (origin, row_id)).fetchall()[0][0])
 
-    def _concerned_by(self, entry: _Entry) -> frozenset[int]:
-        """The arrivals that see a record with these keys, or did before a block grew too large."""
-        return self.on_sheet(entry.sheet) | self.arrivals_near(entry.keys)
+    def _arrivals_near(self, entry: _Entry, changed: Collection[int]) -> frozenset[int]:
+        """The arrivals on whose links a record with these keys can have a say. ``changed`` are the keys that it has not
+        had before, or has not any more: with them a block may grow too large, or be followed again, for all.
+        """
+        near = set(self.on_sheet(entry.sheet))
+        more: list[int] = []
+        ceiling: Ceiling | None = None
+        for key in entry.keys:
+            arrivals: list[tuple[int, str, int, int]] = self._connection.execute(_ARRIVALS_SHARING, (key,)).fetchall()  # type: ignore[assignment]
+            for number, said, left_out, candidates in arrivals:
+                ceiling = ceiling or Ceiling(entry.glance, self._gains)
+                if ceiling.is_worth_a_look(self._floor, said):
+                    near.add(number)
+                elif key in changed:
+                    if left_out or candidates >= CANDIDATES_MAX or self._is_at_the_limit(key):
+                        near.add(number)
+                    else:
+                        more.append(number)
+        self._connection.executemany(_ONE_MORE, ((number,) for number in more))
+        return frozenset(near)
 
-    def _is_followed(self, key: int) -> bool:
-        """Also true for the record with which a block grows too large: those who shared the key see fewer then."""
+    def _is_at_the_limit(self, key: int) -> bool:
+        """Whether one record more or less makes a block too large to be followed."""
         row = self._connection.execute(_SIZE, (key, self._block_max + 2)).fetchone()
-        return row is not None and row[0] <= self._block_max + 1
+        return row is not None and row[0] == self._block_max + 1
 
 
 def _entry(found: Described | None) -> _Entry:
@@ -136,4 +173,5 @@ def _entry(found: Described | None) -> _Entry:
         return _Entry()
     sheet = key_number(f"sheet {found.party.sheet}") if found.party.sheet else 0
     keys = frozenset(map(key_number, block_keys(found.description)))
-    return _Entry(int(found.is_newcomer), sheet, keys)
+    said = glance(found.description, found.party.report)
+    return _Entry(int(found.is_newcomer), sheet, keys, said)

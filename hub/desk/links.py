@@ -20,7 +20,7 @@ from conflict.links import Link
 from conflict.parameters import Parameters
 from hub.desk.descriptions import Descriptions
 from hub.desk.families import PersonKey, look_again
-from hub.desk.keys import Keys, unpack
+from hub.desk.keys import Found, Keys, unpack
 from node.ids import NodeId, OriginId, RowId, id_text
 
 TAKEN: Final = "taken"
@@ -28,12 +28,15 @@ TAKEN: Final = "taken"
 
 _WAITING = "SELECT party FROM desk_waiting ORDER BY party LIMIT ?"
 _WAIT_NO_MORE = "DELETE FROM desk_waiting WHERE party = ?"
-_PARTY = "SELECT origin, person_id, arrival, sheet, keys FROM desk_party WHERE number = ?"
+_PARTY = "SELECT origin, person_id, arrival, sheet, keys, glance FROM desk_party WHERE number = ?"
+_IS_ARRIVAL = "SELECT 1 FROM desk_party WHERE number = ? AND arrival = 1"
 _LINKED = "SELECT b FROM candidate_link WHERE a = ?1 UNION SELECT a FROM candidate_link WHERE b = ?1"
 _STORED = "SELECT a, b, bits, verdict, hard FROM candidate_link WHERE a = ?1 OR b = ?1"
 _DROP = "DELETE FROM candidate_link WHERE a = ? AND b = ?"
 _KEEP = "INSERT INTO candidate_link (a, b, bits, verdict, hard) VALUES (?,?,?,?,?)"
-_SET_LEFT_OUT = "UPDATE desk_party SET left_out = ?1 WHERE number = ?2 AND left_out <> ?1"
+_SET_SHARING = (
+    "UPDATE desk_party SET left_out = ?1, candidates = ?2 WHERE number = ?3 AND (left_out <> ?1 OR candidates <> ?2)"
+)
 _ALL = (
     "SELECT one.origin, one.person_id, p.source_id, two.origin, two.person_id, q.source_id, bits, verdict, hard "
     "FROM candidate_link JOIN desk_party AS one ON one.number = a JOIN desk_party AS two ON two.number = b "
@@ -51,6 +54,7 @@ class _Known:
     is_arrival: bool
     sheet: int
     keys: frozenset[int]
+    glance: str
 
 
 @dataclass(slots=True)
@@ -63,7 +67,7 @@ class _Closure:
     parameters: Parameters
     members: set[int] = field(default_factory=set)
     candidates: dict[str, frozenset[str]] = field(default_factory=dict)
-    left_out: dict[int, int] = field(default_factory=dict)
+    sharing: dict[int, Found] = field(default_factory=dict)
     search: Search = field(init=False)
     numbers: dict[str, int] = field(default_factory=dict)
     _parties: dict[str, Party] = field(default_factory=dict)
@@ -79,18 +83,23 @@ class _Closure:
         while self._queue:
             number = self._queue.pop()
             self._add(row[0] for row in self.connection.execute(_LINKED, (number,)))
-            known = self.known(number)
-            if known is not None and known.is_arrival:
+            if (known := self._arrival(number)) is not None:
                 self._add_sheet(known)
 
     def arrivals(self) -> dict[str, frozenset[str]]:
         """The candidates of each arrival that hangs together."""
         found = {}
         for number in self.members:
-            known = self.known(number)
-            if known is not None and known.is_arrival:
+            if (known := self._arrival(number)) is not None:
                 found[known.party.ref] = self.candidates[known.party.ref]
         return found
+
+    def _arrival(self, number: int) -> _Known | None:
+        """None for everybody else, who need not be read for that: nearly all of a register that has just come."""
+        if number not in self._known and self.connection.execute(_IS_ARRIVAL, (number,)).fetchone() is None:
+            return None
+        known = self.known(number)
+        return known if known is not None and known.is_arrival else None
 
     def known(self, number: int) -> _Known | None:
         """None for a party that is nobody any more."""
@@ -107,7 +116,7 @@ class _Closure:
             return None
         ref = described.party.ref
         self._parties[ref], self.numbers[ref] = described.party, number
-        return _Known(number, described.party, bool(row[2]), int(row[3]), unpack(row[4]))
+        return _Known(number, described.party, bool(row[2]), int(row[3]), unpack(row[4]), str(row[5]))
 
     def _add(self, numbers: Iterable[int]) -> None:
         fresh = set(numbers) - self.members
@@ -138,8 +147,9 @@ class _Closure:
     def _candidates(self, known: _Known) -> frozenset[str]:
         ref = known.party.ref
         if ref not in self.candidates:
-            found, self.left_out[known.number] = self.keys.candidates(known.keys, apart_from=known.number)
-            others = (self.known(number) for number in found)
+            found = self.keys.candidates(known.keys, known.glance, apart_from=known.number)
+            self.sharing[known.number] = found
+            others = (self.known(number) for number in found.numbers)
             self.candidates[ref] = frozenset(other.party.ref for other in others if other is not None)
         return self.candidates[ref]
 
@@ -172,7 +182,9 @@ class Links:
         self._connection.executemany(_KEEP, after - before)
         changed = {number for row in before ^ after for number in row[:2]}
         look_again(self._connection, (self._person(number) for number in sorted(changed)))
-        self._connection.executemany(_SET_LEFT_OUT, ((count, number) for number, count in closure.left_out.items()))
+        self._connection.executemany(
+            _SET_SHARING, ((found.left_out, found.sharing, number) for number, found in closure.sharing.items())
+        )
         self._connection.executemany(_WAIT_NO_MORE, ((number,) for number in closure.members))
         return len(closure.members)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import apsw
 
@@ -19,7 +19,6 @@ from hub.desk.decisions import note_decision, note_decisions
 from hub.desk.families import keys_of, look_again
 from node import changelog
 from node.chain import Commit, Head
-from node.epochs import epochs
 from node.ids import Hash, NodeId, OriginId, RowId, Seq
 from node.schema import COLUMN_NAMES
 from node.store import PURPOSE_REGISTER, Store
@@ -33,7 +32,12 @@ _EVENT: Final = COLUMN_NAMES["event"]
 _AT: Final = {
     name: _EVENT.index(name) for name in ("kind", "person_id", "target_event_id", "person_ref", "other_person_ref")
 }
-_MARKS = "SELECT origin, seq, hash, epoch FROM desk_mark"
+_MOVED = (
+    "SELECT h.origin, h.seq, h.hash, h.flow, coalesce(m.seq, 0), coalesce(m.hash, h.hash), "
+    "coalesce(e.epoch, 0), coalesce(m.epoch, 0) FROM origin_head AS h LEFT JOIN desk_mark AS m ON m.origin = h.origin "
+    "LEFT JOIN row_epoch AS e ON e.origin = h.origin WHERE (coalesce(m.seq, 0), coalesce(m.hash, h.hash), "
+    "coalesce(m.epoch, 0)) <> (h.seq, h.hash, coalesce(e.epoch, 0)) ORDER BY h.own DESC, h.origin"
+)
 _SET_MARK = (
     "INSERT INTO desk_mark (origin, seq, hash, epoch) VALUES (?,?,?,?) "
     "ON CONFLICT (origin) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, epoch = excluded.epoch"
@@ -55,22 +59,19 @@ class _Unreadable(Exception):
 
 def note_changes(store: Store, connection: apsw.Connection) -> bool:
     """One step, inside the caller's transaction: note who has changed and advance the marks. False: nothing was new."""
-    marks = {OriginId(row[0]): (Head(row[0], Seq(row[1]), Hash(row[2])), row[3]) for row in connection.execute(_MARKS)}
-    now = epochs(connection)
+    found: list[tuple[Any, ...]] = connection.execute(_MOVED).fetchall()
+    if not found:
+        return False
     profiles = store.profiles()
-    registers = {o for o, profile in profiles.items() if profile.purpose == PURPOSE_REGISTER}
+    nodes = {o: profile.node_id for o, profile in profiles.items() if profile.purpose == PURPOSE_REGISTER}
     rows = 0
     moved = False
-    nodes = {o: profiles[o].node_id for o in registers}
-    for state in store.states():
-        head = state.head
-        if state.flow or head.origin not in registers:
-            continue
-        epoch = now.get(head.origin, 0)
-        mark, known_epoch = marks.get(head.origin, (Head(head.origin, Seq(0), head.hash), 0))
-        if (mark.seq, mark.hash, known_epoch) == (head.seq, head.hash, epoch):
+    for origin, seq, value, flow, known_seq, known_value, epoch, known_epoch in found:
+        if flow or OriginId(origin) not in nodes:
             continue
         moved = True
+        head = Head(OriginId(origin), Seq(seq), Hash(value))
+        mark = Head(head.origin, Seq(known_seq), Hash(known_value))
         reached, count = _read(connection, nodes, mark, head, whole=known_epoch != epoch)
         connection.execute(_SET_MARK, (head.origin, reached.seq, reached.hash, epoch))
         rows += count

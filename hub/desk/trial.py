@@ -27,7 +27,7 @@ from node.ids import OriginId, RowId
 from node.store import Store
 
 OPEN: Final = frozenset({State.OPEN_OUT, State.OPEN_IN, State.PROPOSED, State.MATCHED, State.DISPUTED})
-_ARRIVALS = "SELECT number, keys FROM desk_party WHERE arrival = 1 AND keys <> x'' ORDER BY number"
+_ARRIVALS = "SELECT number, keys, glance FROM desk_party WHERE arrival = 1 AND keys <> x'' ORDER BY number"
 _PARTY = "SELECT origin, person_id FROM desk_party WHERE number = ?"
 
 
@@ -86,9 +86,9 @@ def links_by(connection: apsw.Connection, descriptions: Descriptions, keys: Keys
 
     candidates: dict[str, frozenset[str]] = {}
     arrivals: list[tuple[Any, ...]] = connection.execute(_ARRIVALS).fetchall()
-    for number, packed in arrivals:
+    for number, packed, said in arrivals:
         here = ref_of(number)
         if here:
-            others, _left_out = keys.candidates(unpack(packed), apart_from=number)
+            others = keys.candidates(unpack(packed), said, apart_from=number).numbers
             candidates[here] = frozenset(map(ref_of, others)) - {""}
     return find_links(parties, candidates, parameters)

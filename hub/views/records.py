@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -35,7 +35,7 @@ from conflict.claims import (
 from conflict.places import NOBODY, Place, PlaceBook
 from conflict.rulings import Ruling
 from conflict.standing import GENERATIONS_MAX
-from node.ids import OriginId, RowId, id_text
+from node.ids import NodeId, OriginId, RowId, id_text
 from node.schema import event, person, sql
 from node.store import Profile
 
@@ -78,6 +78,11 @@ _RULINGS = sql(
 _CONTESTED_RULINGS = (
     "SELECT DISTINCT r.id FROM event AS r JOIN event AS c ON c.origin = r.origin AND c.target_event_id = r.id "
     f"WHERE r.origin = ? AND r.kind = '{RULING}' AND c.kind = '{CANCEL}'"
+)
+_RULING_COLUMNS: Final = "origin, id, source_id, recorded_at, person_ref, other_person_ref, reason"
+_RULINGS_ABOUT: Final = " UNION ".join(
+    f"SELECT {_RULING_COLUMNS} FROM event WHERE kind = '{RULING}' AND {side} = ?1"
+    for side in ("person_ref", "other_person_ref")
 )
 
 
@@ -252,23 +257,41 @@ def _evidence(rows: list[tuple[Any, ...]], node_id: str, places: PlaceBook) -> E
     return Evidence({key: tuple(found) for key, found in claims.items()}, mothers)
 
 
-def read_rulings(connection: apsw.Connection, profiles: dict[OriginId, Profile]) -> Iterator[Ruling]:
+def read_rulings(connection: apsw.Connection, profiles: Mapping[OriginId, Profile]) -> Iterator[Ruling]:
     """What reviewers ruled, also what they took back, in no order. One whose words cannot be read has no effect."""
     for origin, profile in profiles.items():
         rows: list[tuple[Any, ...]] = connection.execute(_RULINGS, {"origin": origin}).fetchall()
         cancelled: list[tuple[Any, ...]] = connection.execute(_CONTESTED_RULINGS, (origin,)).fetchall() if rows else []
-        against = _withdrawn(connection, origin, f"{profile.node_id}:", [row[0] for row in cancelled])
-        for row_id, source_id, recorded_at, one, other, reason in rows:
-            if reason in {"same", "different"}:
-                yield Ruling(
-                    EventRef(_ref(f"{profile.node_id}:", source_id, row_id)),
-                    PersonRef(one),
-                    PersonRef(other),
-                    reason == "same",
-                    profile.node_id,
-                    recorded_instant(recorded_at),
-                    withdrawn_by=against.get(row_id, ()),
-                )
+        yield from _rulings(connection, origin, profile.node_id, rows, [row[0] for row in cancelled])
+
+
+def rulings_about(connection: apsw.Connection, nodes: Mapping[OriginId, NodeId], ref: str) -> Iterator[Ruling]:
+    """What reviewers ruled about one record, found without reading other rulings; in no order."""
+    by_origin: dict[OriginId, list[tuple[Any, ...]]] = defaultdict(list)
+    for origin, *row in connection.execute(_RULINGS_ABOUT, (ref,)).fetchall():
+        by_origin[OriginId(origin)].append(tuple(row))  # type: ignore[arg-type]
+    for origin, rows in by_origin.items():
+        if origin in nodes:
+            yield from _rulings(connection, origin, nodes[origin], rows, [row[0] for row in rows])
+
+
+def _rulings(
+    connection: apsw.Connection, origin: OriginId, node_id: str, rows: list[tuple[Any, ...]], cancelled: list[bytes]
+) -> Iterator[Ruling]:
+    """``cancelled``: the ids of those that a cancel may have taken back."""
+    prefix = f"{node_id}:"
+    against = _withdrawn(connection, origin, prefix, cancelled)
+    for row_id, source_id, recorded_at, one, other, reason in rows:
+        if reason in {"same", "different"}:
+            yield Ruling(
+                EventRef(_ref(prefix, source_id, row_id)),
+                PersonRef(one),
+                PersonRef(other),
+                reason == "same",
+                node_id,
+                recorded_instant(recorded_at),
+                withdrawn_by=against.get(row_id, ()),
+            )
 
 
 def _withdrawn(

@@ -1,13 +1,16 @@
 """A small tree on simulated disks and links: the product's stores, machines and shells, driven by one seed.
 
-Safety first: records, sessions, cut links, lost, doubled and late frames, power loss inside any handler, disks that become an
-older copy of themselves or change places with a clone, registers that change hands, communes that get another parent, logs
-that are pruned, copies that are taken anew, sticks that are carried. After each step the log guarantees are checked (RELIABILITY E2). Rows of copies rot, so that commits cannot be applied there: somebody puts them right and tries again,
-or takes them from their holder. Then all faults end and everything must climb within a bounded number of steps, rows equal at every
-tier, and nothing that a disk still holds may be missing without a report.
+Safety first: records, sessions, cut links, lost, doubled and late frames, power loss inside any handler, disks that
+become an older copy of themselves or change places with a clone, whole disks that are lost, registers that change hands,
+communes that get another parent, districts that are dissolved, logs that are pruned, copies that are taken anew, sticks
+that are carried. After each step the log guarantees are checked (RELIABILITY E2). Rows of copies rot, so that commits
+cannot be applied there: somebody puts them right and tries again, or takes them from their holder. Then all faults end
+and everything must climb within a bounded number of steps, rows equal at every tier; nothing that a disk still holds
+may be missing without a report, and a dissolved node has nothing left.
 
-``World`` holds the machines and runs their handlers. What happens to them stands in modules of its own: ``people``, ``care``,
-``mishaps``, ``decay``, ``deciding`` and ``links``, each with steps that draw and with acts that are told what to do; ``checks`` has what must hold.
+``World`` holds the machines and runs their handlers. What happens to them stands in modules of its own: ``people``,
+``care``, ``mishaps``, ``replacing``, ``decay``, ``deciding`` and ``links``, each with steps that draw and with acts that
+are told what to do; ``checks`` has what must hold.
 """
 
 from __future__ import annotations

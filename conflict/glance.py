@@ -1,0 +1,296 @@
+"""What a description says at a glance: enough to see that two records cannot be one person, without reading either.
+
+A glance is a short text that an index keeps beside the keys of a record. ``Ceiling`` tells from two of them how high
+their score (``conflict.score``, without companions) can be at most. It is no score: whoever reaches the floor has to be
+compared. Fields that the text has whole count as they are; of names it has the words, and counts each part as if it
+were the best that two words of one sound can be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import date
+from functools import cache, lru_cache
+from math import log2
+from operator import ne
+from typing import Final
+
+from conflict.comparison import DIFFERENT, ELSEWHERE, HERE, KEPT, NAMED, NONE, OPEN, PART_SEPARATOR, SAME, Field
+from conflict.dates import PartialDate, parse_date
+from conflict.description import Description
+from conflict.levels import LUNAR_DAYS, Birth, Parent, SexLevel, birth_level, number_level, old_card_level
+from conflict.names import DROPPED, PARTIAL, PersonName
+from conflict.parameters import PROBABILITY_MIN, Parameters
+from conflict.score import parent_chance
+from conflict.syllables import HOMOPHONES, Likeness, spoken
+from conflict.text import folded
+
+ROUNDING_BITS: Final = 1e-6
+"""Sums of floats in another order differ by less."""
+_SEPARATOR: Final = "|"
+_NUMBER_AT: Final = 3
+_REPORT_BYTES: Final = 8
+_STAYED, _LEFT = "0", "1"
+_UNSURE: Final = "?"
+"""A name of which no part can be told apart: shortened, in another order, with a prefix, or of one word."""
+_DAY_CHARACTERS, _NEW_YEAR, _SLIP_CHARACTERS_MAX = 10, "01-01", 2
+_WORDS_KEPT: Final = 65_536
+_DATES_KEPT: Final = 65_536
+_OF_ONE_SOUND: Final = (
+    *(Likeness.SAME, Likeness.UNMARKED),  # these count by how common the words are
+    *(Likeness.INITIAL, Likeness.HOMOPHONE, Likeness.SPOKEN, Likeness.TONE, Likeness.MARKS),
+)
+_OTHERWISE: Final = tuple(grade for grade in Likeness if grade not in _OF_ONE_SOUND)
+_NAMES: Final = (Field.FAMILY, Field.MIDDLE, Field.GIVEN)
+_WORDS_OF_A_PAIR: Final = 2
+
+
+def glance(said: Description, report: str = "") -> str:
+    """The text of a description. ``report``: the arrival in its words (``linking.Party``)."""
+    departed = {None: "", False: _STAYED, True: _LEFT}[said.departed]
+    fields = (
+        *("" if said.birth is None else str(said.birth), said.sex, said.personal_id, said.old_card, said.insurance),
+        *(said.phone, said.ethnicity, said.unit, said.origin, departed, said.destination),
+        *(_words(name) for name in (said.name, said.father, said.mother)),
+    )
+    words = _SEPARATOR.join(field.replace(_SEPARATOR, " ") for field in fields)
+    return f"{hashlib.blake2b(report.encode(), digest_size=_REPORT_BYTES).hexdigest() if report else ''}|{words}"
+
+
+def _words(name: PersonName) -> str:
+    words = name.words
+    if not name.says_anything:
+        return ""
+    plain = name.family is not None and name.given is not None and not name.prefix
+    if not plain or any(word.initial or word.unreadable or _SEPARATOR in word.key for word in words):
+        return _UNSURE
+    return " ".join(word.key for word in words)
+
+
+@lru_cache(maxsize=_WORDS_KEPT)
+def _sound(key: str) -> str:
+    """Equal for all words whose likeness is one of ``_OF_ONE_SOUND``, and perhaps for others."""
+    heard = folded(spoken(key))
+    return _ONE_OF.get(heard, heard)
+
+
+def _one_of_each() -> dict[str, str]:
+    """Regional forms of one name by one of them."""
+    found: dict[str, str] = {}
+    for pair in sorted(map(sorted, HOMOPHONES)):
+        heard = {folded(spoken(word)) for word in pair}
+        group = heard | {other for word in heard for other, name in found.items() if name == found.get(word, "")}
+        found |= dict.fromkeys(group, min(group))
+    return found
+
+
+_ONE_OF: Final = _one_of_each()
+
+
+@lru_cache(maxsize=_WORDS_KEPT)
+def _sounds(words: str) -> tuple[str, ...]:
+    return tuple(map(_sound, words.split(" ")))
+
+
+@lru_cache(maxsize=_WORDS_KEPT)
+def _in_order(words: str) -> list[str]:
+    return sorted(_sounds(words))
+
+
+@lru_cache(maxsize=_DATES_KEPT)
+def _date(text: str) -> PartialDate | None:
+    return parse_date(text) if text else None
+
+
+@cache
+def _day_of_year(text: str) -> int:
+    """Of MM-DD, in a leap year; at most 366 texts."""
+    return date(2000, int(text[:2]), int(text[3:])).timetuple().tm_yday
+
+
+class Gains:
+    """What each level says for one person rather than two strangers, in bits: worked out once for many ceilings."""
+
+    def __init__(self, parameters: Parameters) -> None:
+        self.parameters = parameters
+        self.of = {
+            field: {level: log2(row.same) - log2(row.stranger) for level, row in levels.items()}
+            for field, levels in parameters.chances.items()
+        }
+        self.prior = -log2(parameters.population) + max(self.of[Field.ORDER][KEPT], 0.0)
+
+    def best(self, field: Field, levels: Iterable[str]) -> float:
+        return max(self.of[field][level] for level in levels)
+
+    def rare(self, field: Field, level: str, chance: float) -> float:
+        """Of a level at which words count, where no stranger has it more rarely than that."""
+        same = self.parameters.chances[field][level].same
+        return log2(same) - log2(min(max(chance, PROBABILITY_MIN), same))
+
+
+class Ceiling:
+    """How high the score of one record, given by its glance, can be with others."""
+
+    def __init__(self, text: str, gains: Gains) -> None:
+        self._report, birth, *values, name, father, mother = text.split(_SEPARATOR)
+        self._gains = gains
+        self._birth, self._born_text = _date(birth), birth
+        self._births: dict[str, float] = {}
+        self._places: dict[tuple[str, str, str, str], float] = {}
+        self._sex, self._number, self._card, self._insurance, self._phone, self._people = values[:6]
+        self._unit, self._origin, self._departed, self._destination = values[6:]
+        self._name = _Name(name, gains)
+        self._parents = _Parent(Field.FATHER, father, gains), _Parent(Field.MOTHER, mother, gains)
+
+    def is_worth_a_look(self, floor: float, text: str) -> bool:
+        """Also true of one number on two people, which is an alarm however little they are alike, and of one report
+        under two ids.
+        """
+        report, _, _, number, _ = text.split(_SEPARATOR, _NUMBER_AT + 1)
+        alike = (number != "" and number == self._number) or (report != "" and report == self._report)
+        return alike or self.reaches(floor, text)
+
+    def reaches(self, floor: float, text: str) -> bool:
+        """Whether the score with the record of that glance can be as high as ``floor``, in bits."""
+        (_, birth, sex, number, card, insurance, phone, people, unit, origin, departed, destination, *names) = (
+            text.split(_SEPARATOR)
+        )
+        bits = self._births.get(birth)
+        if bits is None:
+            bits = self._births[birth] = self._born(birth)
+        place = unit, origin, departed, destination
+        placed = self._places.get(place)
+        if placed is None:
+            placed = self._places[place] = self._placed(*place)
+        bits += self._gains.prior + placed
+        bits += self._numbers(number, card, insurance, phone)
+        if sex and self._sex:
+            gains = self._gains.of[Field.SEX]
+            same = sex == self._sex
+            bits += gains[SexLevel.SAME] if same else max(gains[SexLevel.EXPLAINED], gains[SexLevel.DIFFERENT])
+        if people and self._people:
+            bits += self._peoples(people)
+        bits += self._name.most(names[0])
+        return bits + self._parents[0].most(names[1]) + self._parents[1].most(names[2]) >= floor - ROUNDING_BITS
+
+    def _born(self, text: str) -> float:
+        gains = self._gains.of[Field.BIRTH]
+        if self._is_far_in_one_year(text):
+            return gains[Birth.SAME_YEAR_ONLY]
+        level = birth_level(self._birth, _date(text))
+        return 0.0 if level is None else gains[level]
+
+    def _is_far_in_one_year(self, text: str) -> bool:
+        """Two whole dates of one year that have nothing else in common: the greatest part of a block by far. Neither
+        one letter written otherwise nor two exchanged makes more than two letters differ.
+        """
+        mine = self._born_text
+        if len(text) != _DAY_CHARACTERS or len(mine) != _DAY_CHARACTERS or text[:4] != mine[:4]:
+            return False
+        rest, ours = text[5:], mine[5:]
+        if abs(_day_of_year(rest) - _day_of_year(ours)) <= LUNAR_DAYS[-1] + 1 or _NEW_YEAR in {rest, ours}:
+            return False
+        return rest[:2] != ours[3:] and sum(map(ne, rest, ours)) > _SLIP_CHARACTERS_MAX
+
+    def _numbers(self, number: str, card: str, insurance: str, phone: str) -> float:
+        bits = 0.0
+        gains = self._gains.of
+        if number and self._number:
+            level = number_level(number, self._number)
+            bits += gains[Field.NUMBER][level] if level is not None else 0.0
+        if card and self._card:
+            level = old_card_level(card, self._card)
+            bits += gains[Field.OLD_CARD][level] if level is not None else 0.0
+        if insurance and self._insurance:
+            level = number_level(insurance, self._insurance)
+            bits += gains[Field.INSURANCE][level] if level is not None else 0.0
+        if phone and self._phone:
+            bits += gains[Field.PHONE][SAME if phone == self._phone else DIFFERENT]
+        return bits
+
+    def _peoples(self, people: str) -> float:
+        if people != self._people:
+            return self._gains.of[Field.ETHNICITY][DIFFERENT]
+        frequency = self._gains.parameters.frequency(Field.ETHNICITY, people)
+        return self._gains.rare(Field.ETHNICITY, SAME, frequency)
+
+    def _placed(self, unit: str, origin: str, departed: str, destination: str) -> float:
+        bits = 0.0
+        asked = [(a, b) for a, b in ((self._origin, unit), (origin, self._unit)) if a and b]
+        if asked:
+            bits += self._gains.of[Field.ORIGIN][NAMED if any(a == b for a, b in asked) else ELSEWHERE]
+        if bool(departed) != bool(self._departed):  # one of them is an arrival
+            left, to, there = departed, destination, self._unit
+            if not departed:
+                left, to, there = self._departed, self._destination, unit
+            level = NONE if left == _STAYED else OPEN if not to or not there else HERE if to == there else ELSEWHERE
+            bits += self._gains.of[Field.DEPARTURE][level]
+        return bits
+
+
+class _Name:
+    """A person's own name."""
+
+    def __init__(self, text: str, gains: Gains) -> None:
+        self._text = text
+        self._sounds = _sounds(text)
+        self._anything = sum(max(_most(gains, field, None), 0.0) for field in _NAMES)
+        self._otherwise = {field: gains.best(field, _OTHERWISE) for field in _NAMES}
+        self._patched = gains.best(Field.MIDDLE, (*_OTHERWISE, PARTIAL))
+        self._shorter = gains.best(Field.MIDDLE, (Likeness.DIFFERENT, DROPPED, PARTIAL))
+        words = text.split(" ")
+        self._best = {
+            Field.FAMILY: _most(gains, Field.FAMILY, words[0]),
+            Field.MIDDLE: _most(gains, Field.MIDDLE, " ".join(words[1:-1])),
+            Field.GIVEN: _most(gains, Field.GIVEN, words[-1]),
+        }
+
+    def most(self, text: str) -> float:
+        if not text or not self._text:
+            return 0.0
+        if _UNSURE in {text, self._text}:
+            return self._anything
+        ours, theirs = self._sounds, _sounds(text)
+        best, otherwise = self._best, self._otherwise
+        if len(ours) == len(theirs) and (len(ours) == _WORDS_OF_A_PAIR or _in_order(self._text) == _in_order(text)):
+            return sum(max(bits, 0.0) for bits in best.values())  # the words may stand in another order
+        bits = best[Field.FAMILY] if ours[0] == theirs[0] else otherwise[Field.FAMILY]
+        bits += best[Field.GIVEN] if ours[-1] == theirs[-1] else otherwise[Field.GIVEN]
+        if len(ours) != len(theirs):
+            return bits + self._shorter
+        return bits + (best[Field.MIDDLE] if ours[1:-1] == theirs[1:-1] else self._patched)
+
+
+def _most(gains: Gains, field: Field, word: str | None) -> float:
+    """The most that a part of the name can say where the words are of one sound; ``word`` None: whatever it is."""
+    parameters = gains.parameters
+    least = parameters.frequency_min
+    share = least if word is None else parameters.frequency(field, word)
+    unmarked = least if word is None else parameters.frequency(field, word, unmarked=True)
+    return max(
+        gains.rare(field, Likeness.SAME, share),
+        gains.rare(field, Likeness.UNMARKED, unmarked),
+        gains.best(field, _OF_ONE_SOUND[2:]),
+    )
+
+
+class _Parent:
+    """The name of a parent, as a whole."""
+
+    def __init__(self, field: Field, text: str, gains: Gains) -> None:
+        self._text = text
+        self._sounds = _sounds(text)
+        self._apart = gains.best(field, (Parent.SIMILAR, Parent.DIFFERENT))
+        family, *middle, given = ("", "") if _UNSURE in text or " " not in text else text.split(" ")
+        words = PART_SEPARATOR.join((given, " ".join(middle), family))
+        chance = parent_chance(field, words, gains.parameters)
+        self._best = max(gains.rare(field, Parent.SAME, chance), gains.of[field][Parent.VARIANT], 0.0)
+
+    def most(self, text: str) -> float:
+        if not text or not self._text:
+            return 0.0
+        if _UNSURE in {text, self._text}:
+            return self._best
+        theirs = _sounds(text)
+        return self._best if self._sounds[-1] in theirs or theirs[-1] in self._sounds else self._apart

@@ -1,0 +1,134 @@
+"""What is seen at a glance never hides anybody whom the comparison would take."""
+
+from __future__ import annotations
+
+import random
+from datetime import date, timedelta
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.resolver.province import read_province
+from conflict.description import Description, describe
+from conflict.glance import ROUNDING_BITS, Ceiling, Gains, glance
+from conflict.parameters import current_parameters
+from conflict.score import score
+from ops.synth.config import SynthConfig
+from ops.synth.generator import generate
+
+GAINS = Gains(current_parameters())
+NAMES = (
+    *("Nguyễn Văn Hùng", "Nguyễn Văn Hưng", "Nguyễn Hùng", "Hùng Nguyễn", "N. V. Hùng", "Hùng", "Nguyen Van Hung"),
+    *("Niê Y Wang", "Y Wang Niê", "Y Wang", "Wang", "Siu H'Blen", "HBlen Siu", "Trai", "Bé Gái", "Nguyễn Thị Gái"),
+    *("Hoàng Thị Phúc", "Huỳnh Thị Phước", "Vũ Sinh", "Võ Sanh", "Võ Sang", "Sang Võ", "Trần Xang", "Trần Thị Ánh Anh"),
+    *("Trần Thị Anh Ánh", "Trần Minh Hoàng", "Trần Hoàng Minh", "Minh Trần Hoàng", "NguyÔn V¨n Hïng", "Lý Lí", "Lí Lý"),
+    *(
+        "Đào Thị Dung",
+        "Dao Thi Dung",
+        "Giang A Tùng",
+        "Dang A Tòng",
+        "Trường An",
+        "Tràng Yên",
+        "An|Bình C",
+        "",
+        "?",
+        "? Lê",
+    ),
+)
+DATES = ("", "1990", "1990-02", "1990-02-01", "1990-01-02", "1990-01-01", "1991-02-01", "1990-03-05", "1960-07-19")
+NUMBERS = ("", "052090003417", "052090003471", "052090003418", "052190003417", "211223344", "211223345")
+
+
+def descriptions() -> st.SearchStrategy[Description]:
+    def made(values: dict[str, str], unit: str, origin: str, departed: bool | None, there: str) -> Description:
+        return describe(values, unit=unit, origin=origin, departed=departed, destination=there)
+
+    places = st.sampled_from(("", "A", "B"))
+    values = st.fixed_dictionaries(
+        {
+            "full_name": st.sampled_from(NAMES),
+            "sex": st.sampled_from(("", "M", "F")),
+            "birth_date": st.sampled_from(DATES),
+            "personal_id": st.sampled_from(NUMBERS),
+            "old_card_id": st.sampled_from(NUMBERS),
+            "insurance_id": st.sampled_from(NUMBERS),
+            "phone": st.sampled_from(("", "0905123456", "0905123457")),
+            "ethnicity": st.sampled_from(("", "Kinh", "Ba Na", "a|b")),
+            "father_name": st.sampled_from(NAMES),
+            "mother_name": st.sampled_from(NAMES),
+        }
+    )
+    return st.builds(made, values, places, places, st.sampled_from((None, True, False)), places)
+
+
+def hides(one: Description, other: Description) -> bool:
+    """Whether a glance says that a score cannot be reached which is there."""
+    bits = score(one, other, GAINS.parameters).bits
+    return not Ceiling(glance(one), GAINS).reaches(bits, glance(other))
+
+
+@given(descriptions(), descriptions())
+def test_no_score_is_higher_than_its_ceiling(one: Description, other: Description) -> None:
+    assert not hides(one, other)
+    assert not hides(other, one)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_two_names_score_higher_than_their_ceiling(name: str) -> None:
+    for other in NAMES:
+        assert not hides(describe({"full_name": name}), describe({"full_name": other}))
+        mine, theirs = describe({"mother_name": name}), describe({"mother_name": other})
+        assert not hides(mine, theirs)
+
+
+def test_in_a_province_nobody_is_hidden_and_nearly_all_strangers_are_seen_as_such(tmp_path: Path) -> None:
+    generate(SynthConfig(seed=5, persons=2_500, moves=300, difficulty="hard"), tmp_path)
+    province = read_province(tmp_path)
+    index, source = province.index(), random.Random(1)
+    looked_at = hopeful = 0
+    for ref in province.arrivals:
+        one = province.parties[ref].description
+        others = index.candidates(one, apart_from=(ref,)).refs
+        ceiling = Ceiling(glance(one), GAINS)
+        for other in others | set(source.sample(sorted(province.parties), 20)):
+            there = province.parties[other].description
+            bits = score(one, there, GAINS.parameters).bits
+            assert ceiling.reaches(bits, glance(there)), (ref, other)
+            looked_at += province.truth[ref] != province.truth[other]
+            hopeful += province.truth[ref] != province.truth[other] and ceiling.reaches(0.0, glance(there))
+    assert looked_at > 1_000
+    assert hopeful < 0.1 * looked_at
+
+
+def test_no_two_days_of_a_year_score_higher_than_their_ceiling() -> None:
+    days = [date(1992, 1, 1) + timedelta(days=step) for step in range(366)]
+    source = random.Random(4)
+    for day in source.sample(days, 40) + days[:2]:
+        one = describe({"birth_date": day.isoformat()})
+        ceiling = Ceiling(glance(one), GAINS)
+        for other in days:
+            there = describe({"birth_date": other.isoformat()})
+            assert ceiling.reaches(score(one, there, GAINS.parameters).bits, glance(there)), (day, other)
+
+
+def test_a_glance_is_the_same_for_the_same_words_and_another_one_for_others() -> None:
+    texts = [glance(describe({"full_name": name, "birth_date": "1990"})) for name in ("Lê Thị Hoa", "Lê Thị Hòa")]
+    assert texts[0] != texts[1]
+    assert texts[0] == glance(describe({"full_name": " Lê  Thị Hoa ", "birth_date": "1990"}))
+
+
+def test_what_rounds_away_hides_nobody() -> None:
+    pairs = combinations([describe({"full_name": name, "birth_date": "1990-02-01"}) for name in NAMES], 2)
+    assert not any(hides(one, other) for one, other in pairs)
+    assert ROUNDING_BITS < 1e-3
+
+
+def test_a_parent_whose_name_has_a_bar_is_compared_like_any_other() -> None:
+    said = describe({"full_name": "Lê Thị Hoa", "mother_name": "An|Bình C"})
+    assert (
+        score(said, said, GAINS.parameters).bits
+        > score(said, describe({"full_name": "Lê Thị Hoa"}), GAINS.parameters).bits
+    )
