@@ -126,7 +126,9 @@ def _measure(path: Path, stream: Stream, result: Connection) -> None:
         apply(hub.applier, works)
         hub.desk.decide()
     cpu, wall, desk_peak = worked.cpu, worked.wall, _peak_mib()
+    answering = Spent()
     answers = sorted(_answer_ms(hub, works) for works in stream.singles)
+    answer_cpu = 1_000 * answering.cpu / len(answers)
     waiting = hub.store.connection.execute("SELECT count(*) FROM desk_unsettled").fetchall()[0][0]
     tomorrow = _next_day(hub)
     figures = [
@@ -136,6 +138,7 @@ def _measure(path: Path, stream: Stream, result: Connection) -> None:
         Figure("departures and arrivals among them", stream.reports / cpu, "reports/s (CPU)"),
         Figure("a new claim answered, median", statistics.median(answers), "ms (wall)", None, ANSWER_MS_GOAL, "size"),
         Figure("a new claim answered, 95 of 100", answers[int(0.95 * len(answers))], "ms (wall)"),
+        Figure("a new claim answered, mean", answer_cpu, "ms (CPU)"),
         Figure("open cases", float(str(waiting)), "persons"),
         Figure("all open cases looked at again the next day", tomorrow, "s (CPU)"),
         Figure("peak memory with keys", keys_peak, "MiB"),

@@ -17,8 +17,9 @@ from conflict.claims import DEATH, END_TEMPORARY, MOVE_IN, MOVE_OUT, Claim, Reco
 from conflict.moves import Asked, Judgement, Move, judge, latest_seen, same_office, silent_day
 from conflict.places import PlaceBook
 from conflict.policy import Policy
+from conflict.reforms import NO_SUCCESSIONS, Successions
 from conflict.standing import Standing, Status, lapse_day, standing
-from conflict.stays import NO_SUCCESSIONS, Stay, Stays, Successions, joined, stays
+from conflict.stays import Stay, Stays, joined, stays
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ from conflict.cases import Fact, State, next_state
 from conflict.claims import CONFIRM, DISPUTE, Claim, EventRef
 from conflict.places import PlaceBook
 from conflict.policy import Policy
-from conflict.stays import NO_SUCCESSIONS, Stay, Successions
+from conflict.reforms import NO_SUCCESSIONS, Successions
+from conflict.stays import Stay
 
 
 @dataclass(frozen=True, slots=True)

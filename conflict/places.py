@@ -6,7 +6,7 @@ resolver's work, on evidence.
 
 A code means nothing without its era: 52 was Bình Định and is Gia Lai, and 1,815 commune codes changed their name
 (RESOLVER 66). So a node's code, in force at its ``valid_from``, is only compared with events of the same side of
-every reform.
+every reform. Which unit took over from which comes from reference data (``conflict.reforms``).
 """
 
 from __future__ import annotations
@@ -18,12 +18,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-OUTSIDE: Final = "outside"  # what balance.csv calls a place beyond the tree
+from conflict.reforms import NO_REFORM, NO_SUCCESSIONS, Reform, Reformed, Successions, Unit, era, since
 
-REFORMS: Final = (date(2025, 7, 1),)
-"""Days on which codes changed their meaning: the districts were dissolved, provinces and communes merged and
-numbered anew.
-"""
+OUTSIDE: Final = "outside"  # what balance.csv calls a place beyond the tree
 
 _ABROAD_PHRASES: Final = ("nước ngoài", "nuoc ngoai", "xuất cảnh", "xuat canh", "abroad", "overseas")
 _COUNTRIES: Final = frozenset(
@@ -88,25 +85,13 @@ def names_abroad(text: str) -> bool:
     return key in _COUNTRIES or any(phrase in key for phrase in _ABROAD_PHRASES)
 
 
-def era(day: date) -> int:
-    """The number of reforms up to a day; codes are compared within one era only."""
-    return sum(reform <= day for reform in REFORMS)
-
-
-def _since(valid_from: str) -> date | None:
-    """The first day that YYYY, YYYY-MM or YYYY-MM-DD can mean; None, for every era, if it says none."""
-    try:
-        return date.fromisoformat(f"{valid_from}-01-01"[:10]) if valid_from else None
-    except ValueError:
-        return None  # a profile comes from another node: no view may fail on it
-
-
 class PlaceBook:
     """All nodes that a view sees. Looks up names and walks the tree; the same for every order of its input."""
 
-    __slots__ = ("_codes", "_names", "_parents", "_places")
+    __slots__ = ("_codes", "_names", "_parents", "_places", "reform", "successions")
 
-    def __init__(self, places: Iterable[Place]) -> None:
+    def __init__(self, places: Iterable[Place], reform: Reform = NO_REFORM) -> None:
+        self.reform = reform
         self._places: dict[str, Place] = {}
         self._names: dict[str, set[str]] = defaultdict(set)
         self._codes: dict[str, list[tuple[date | None, str]]] = defaultdict(list)
@@ -115,9 +100,23 @@ class PlaceBook:
             if place.name:
                 self._names[place_key(place.name)].add(place.node_id)
             if place.code:
-                self._codes[place.code].append((_since(place.valid_from), place.node_id))
-
+                self._codes[place.code].append((since(place.valid_from), place.node_id))
+        self.successions = self._reformed() if reform.successions else NO_SUCCESSIONS
         self._parents = frozenset(place.parent_id for place in self._places.values())
+
+    def _reformed(self) -> Successions:
+        """Units that no node keeps are named by the node that answers for them (RESOLVER 61, 70)."""
+        kept = [(place.node_id, Unit(place.code, place.valid_from)) for place in self._places.values() if place.code]
+        found = Reformed(self.reform, kept)
+        for alias in found.aliases():
+            self._codes[alias.unit.code].append((since(alias.unit.valid_from), alias.node_id))
+            if alias.name:
+                self._names[place_key(alias.name)].add(alias.node_id)
+        return found.successions()
+
+    def with_places(self, more: Iterable[Place]) -> PlaceBook:
+        """The same and some more nodes."""
+        return PlaceBook((*self, *more), self.reform)
 
     def __iter__(self) -> Iterator[Place]:
         return iter(self._places.values())
@@ -159,12 +158,12 @@ class PlaceBook:
 
     def _coded(self, code: str, day: date) -> str:
         bearers = [
-            (since, node) for since, node in self._codes.get(code, ()) if since is None or era(since) == era(day)
+            (first, node) for first, node in self._codes.get(code, ()) if first is None or era(first) == era(day)
         ]
-        begun = [(since or date.min, node) for since, node in bearers if since is None or since <= day]
+        begun = [(first or date.min, node) for first, node in bearers if first is None or first <= day]
         if begun:
-            newest = max(since for since, _ in begun)
-            found = {node for since, node in begun if since == newest}
+            newest = max(first for first, _ in begun)
+            found = {node for first, node in begun if first == newest}
         else:  # "in force at valid_from" does not say that it began then
             found = {node for _, node in bearers}
         return found.pop() if len(found) == 1 else ""

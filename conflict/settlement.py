@@ -30,9 +30,9 @@ from conflict.parties import parties
 from conflict.places import PlaceBook
 from conflict.policy import Policy
 from conflict.proposals import Party
+from conflict.reforms import Successions
 from conflict.rulings import Ruling
 from conflict.standing import CanonicalPerson, Standing
-from conflict.stays import NO_SUCCESSIONS, Successions
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,14 @@ def resolve(
     as_of: date,
     *,
     searched: bool = True,
-    successions: Successions = NO_SUCCESSIONS,
+    successions: Successions | None = None,
     parameters: Parameters | None = None,
 ) -> Outcome:
     """Settle everything among ``records``. ``searched``: the top has looked for all of them, so an arrival without any
-    link is somebody new (RESOLVER 6).
+    link is somebody new (RESOLVER 6). ``successions``: by default those that the places come with.
     """
-    setting = Setting(as_of, as_of, policy, places, searched, successions)
+    took_over = places.successions if successions is None else successions
+    setting = Setting(as_of, as_of, policy, places, searched, took_over)
     known = parties(records, links, rulings, setting)
     settled = [_placed(draft, places) for draft in joined_by_sheet(d for party in known for d in party.drafts)]
     settled.sort(key=lambda draft: min(draft.refs))

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Final
 
 from conflict.claims import (
     BIRTH,
@@ -24,31 +23,8 @@ from conflict.claims import (
     effective_day,
     in_order,
 )
+from conflict.reforms import NO_SUCCESSIONS, Successions
 from conflict.standing import departs
-
-
-@dataclass(frozen=True, slots=True)
-class Successions:
-    """Which unit took over from which: (old node, new node), as a reform ordered it (RESOLVER 61-64)."""
-
-    pairs: frozenset[tuple[str, str]] = frozenset()
-
-    def is_one_place(self, a: str, b: str) -> bool:
-        """True if the two are one unit, or one took over from the other."""
-        return a == b or (a, b) in self.pairs or (b, a) in self.pairs
-
-    def newest(self, unit: str) -> str:
-        """The unit that a unit has become; itself where nobody took over or several did (RESOLVER 69)."""
-        seen = {unit}
-        while True:
-            following = sorted(new for old, new in self.pairs if old == unit)
-            if len(following) != 1 or following[0] in seen:
-                return unit
-            unit = following[0]
-            seen.add(unit)
-
-
-NO_SUCCESSIONS: Final = Successions()
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,8 @@ CALLS: Final[dict[str, dict[Role, Scope]]] = {
     "parameters list": _LOOK,
     "parameters estimate": _CARRY,
     "parameters introduce": _RULE,
+    "unit list": _LOOK,
+    "unit reform": _RULE,
     "import": _WRITE,
     "init": _KEEP,
     "run": _KEEP,

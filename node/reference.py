@@ -12,12 +12,14 @@ from typing import Final, Literal, NamedTuple
 
 import sqlalchemy as sa
 
+from conflict.reforms import NO_REFORM, Reform
 from node.chain import Commit, Head
 from node.holding import Holding, all_holdings
 from node.identity.keys import verifies
 from node.identity.statements import batch_statement
 from node.ids import GENESIS_HASH, Hash, NodeId, OriginId, RowId, Seq, UnitCode
 from node.protocol.messages import BatchHeader
+from node.reform import read_reform
 from node.schema import enrolment, enrolment_request, invitation, registered_node, registered_origin, sql, unit
 from node.store import Store
 
@@ -160,6 +162,7 @@ class Reference:
         self._store = store
         self._known = _Known()
         self._rows_changed = store.rows_changed
+        self._reform: tuple[tuple[Head, int], Reform] | None = None
 
     def head(self) -> Head | None:
         """How far this node knows the reference data; None if it is not enrolled."""
@@ -341,6 +344,16 @@ class Reference:
 
     def units(self) -> tuple[Unit, ...]:
         return tuple(Unit(*row) for row in self._rows(_UNITS))
+
+    def reform(self) -> Reform:
+        """Which administrative unit took over from which."""
+        head = self.head()
+        if head is None:
+            return NO_REFORM
+        if self._reform is None or self._reform[0] != (head, self._store.rows_changed):
+            with self._store.database.snapshot() as connection:
+                self._reform = ((head, self._store.rows_changed), read_reform(connection, head.origin))
+        return self._reform[1]
 
     # --- inside ----------------------------------------------------------------------------------------------------
 

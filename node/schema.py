@@ -263,7 +263,6 @@ unit_succession = _captured(
     _text("old_valid_from"),
     _text("new_code"),
     _text("new_valid_from"),
-    _text("since"),  # YYYY-MM-DD
 )
 
 holding = _captured(

@@ -373,10 +373,10 @@ class CaseDesk:
         registers, reference = self._registers(), self._reference.head()
         known = self._around
         if known is None or (known.registers, known.reference) != (registers, reference):
-            places = PlaceBook(places_seen(registers.values(), self._reference))
+            places = PlaceBook(places_seen(registers.values(), self._reference), self._reference.reform())
             above = places_above(self._store.node_id, places, self._reference)
             nodes = {origin: profile.node_id for origin, profile in registers.items()}
-            sight = PlaceBook((*places, *above))
+            sight = places.with_places(above)
             known = _Surroundings(registers, reference, nodes, places, sight, not above, self._digest(places))
             self._around = known
         return known
@@ -388,6 +388,9 @@ class CaseDesk:
         digest = hashlib.sha256(self._parameters.hash.encode())
         for place in sorted(places, key=lambda place: place.node_id):
             digest.update(repr(place).encode())
+        for succession in sorted(places.reform.successions):
+            digest.update(repr(succession).encode())
+        digest.update(repr(places.reform.names).encode())
         return digest.digest()
 
     def _setting_changed(self, around: _Surroundings) -> bool:

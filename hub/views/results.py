@@ -30,7 +30,7 @@ from conflict.standing import Standing, stay_verify_day
 from conflict.standing import standing as standing_of
 from hub.views.records import read_rulings, records
 from hub.views.resolution import Resolution, add_to_balance, resolution
-from hub.views.tree import places_seen
+from hub.views.tree import places_seen, reform_seen
 from node.errors import UsageError
 from node.ids import OriginId, id_text
 from node.reference import Reference
@@ -129,7 +129,7 @@ class View:
             for record in found:
                 if record.ref not in settled.touched:
                     balance.add(record, self._standing(record))
-            setting = Setting(self._as_of, self._as_of, self._policy, places, self._searched)
+            setting = Setting(self._as_of, self._as_of, self._policy, places, self._searched, places.successions)
             add_to_balance(balance, settled, self._links or (), self._rulings, setting)
             yield from balance.rows(places)
 
@@ -160,10 +160,14 @@ class View:
         with self.snapshot():
             profiles = [store.profiles() for store in self._stores]
             _require_apart(profiles)
+            references = [Reference(store) for store in self._stores]
             places = PlaceBook(
-                place
-                for store, known in zip(self._stores, profiles, strict=True)
-                for place in places_seen(known.values(), Reference(store))
+                (
+                    place
+                    for reference, known in zip(references, profiles, strict=True)
+                    for place in places_seen(known.values(), reference)
+                ),
+                reform_seen(references),
             )
             yield self._records(profiles, places), places
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from conflict.places import Place
+from conflict.reforms import Reform
 from hub.views.records import place_of
 from node.ids import NodeId
 from node.reference import Reference
@@ -22,6 +23,15 @@ def places_seen(profiles: Iterable[Profile], reference: Reference) -> list[Place
     return [
         place if (parent := parents[place.node_id]) is None else replace(place, parent_id=parent) for place in found
     ]
+
+
+def reform_seen(references: Iterable[Reference]) -> Reform:
+    """Which unit took over from which, by all reference data that are seen."""
+    found = [reference.reform() for reference in references]
+    return Reform(
+        frozenset().union(*(reform.successions for reform in found)),
+        tuple(sorted({pair for reform in found for pair in reform.names})),
+    )
 
 
 def places_above(here: NodeId, known: Iterable[Place], reference: Reference) -> tuple[Place, ...]:

@@ -59,6 +59,7 @@ COMMANDS: Final = (
             "enroll": "enroll:enroll",
             "parent": "moving:parent",
             "origin": "origin:origin",
+            "unit": "unit:unit",
             "user": "user:user",
         },
     ),

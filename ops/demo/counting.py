@@ -26,6 +26,7 @@ from hub.desk.families import keys_of
 from hub.desk.view import view_of
 from hub.views.results import ResidentRow
 from node.clock import ManualClock
+from node.identity.keys import NodeKey
 from node.store import PURPOSE_REGISTER, Store
 from ops.demo.cast import Member
 from ops.i18n import N_, _
@@ -39,6 +40,9 @@ REASONS: Final = {
 }
 """In the order of their weight: the first that is among the reasons of a case is the one to tell."""
 MORE: Final = {Why.SHEET: N_("the household went together"), Why.DUPLICATE: N_("one record too many")}
+_TAKEN: Final = (
+    "SELECT count(*) FROM desk_asked AS a JOIN applied_decision AS d ON d.origin = a.to_origin AND d.id = a.decision"
+)
 _NAME: Final = "SELECT full_name FROM person WHERE origin = ? AND id = ?"
 NOON: Final = time(5, tzinfo=UTC)  # in Vietnam
 
@@ -90,12 +94,21 @@ class Count:
         return self.persons == sum(self.communes.values()) == self.stock
 
 
-def desk_on(store: Store, day: date) -> CaseDesk:
-    """The desk of a node that no daemon runs any more, on the last day of the story."""
+def desk_on(store: Store, day: date, key: NodeKey | None = None) -> CaseDesk:
+    """The desk of a node on the last day of the story. With the node's ``key`` it tells those who are concerned."""
     store.clock = ManualClock(int(datetime.combine(day, NOON).timestamp() * 1_000))
-    desk = CaseDesk(store)
+    desk = CaseDesk(store, key=key)
     desk.catch_up()
     return desk
+
+
+def told(store: Store) -> tuple[int, int]:
+    """How many registers below a hub were told of a decision or asked a question, and how many of these messages they
+    have taken, as their own logs say.
+    """
+    (asked,) = store.connection.execute("SELECT count(*) FROM desk_asked").fetchall()[0]
+    (taken,) = store.connection.execute(_TAKEN).fetchall()[0]
+    return int(asked), int(taken)  # type: ignore[arg-type]
 
 
 def count(root: Store, truth: Path, day: date) -> tuple[Count, dict[PersonRef, ResidentRow]]:

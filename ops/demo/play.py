@@ -15,11 +15,12 @@ from typing import Final
 
 from rich.console import Console
 
-from node.errors import UsageError
+from node.errors import PeerUnavailable, UsageError
+from node.identity.folder import IdentityFolder
 from node.ids import id_text
 from ops.cli.cases import show_case
-from ops.demo.cast import Member, write_cast
-from ops.demo.counting import Count, StoryRow, count, desk_on, explained, story
+from ops.demo.cast import Member, places_of, write_cast
+from ops.demo.counting import Count, StoryRow, count, desk_on, explained, story, told
 from ops.demo.script import Act, script
 from ops.demo.stage import Stage, seconds_now
 from ops.i18n import _
@@ -31,6 +32,7 @@ from ops.synth import SynthConfig, generate
 SLICE_EVENTS_MAX: Final = 4
 FRAME_SECONDS: Final = 0.25
 ORIGIN_CHARACTERS: Final = 8
+TELLING_SECONDS_MAX: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,30 +158,47 @@ class _Play:
         (root,) = (self._tree.stores[node_id] for node_id in self._plan.topology.roots)
         desk = desk_on(root, self._plan.as_of)
         found, persons = count(root, self._tree.work.parent / "bundle" / "truth", self._plan.as_of)
-        told = story(root, desk, self._members, persons)
-        self._stage.tell(told, found, self._plan.as_of)
-        case = explained(told)
+        rows_of_story = story(root, desk, self._members, persons)
+        self._stage.tell(rows_of_story, found, self._plan.as_of)
+        case = explained(rows_of_story)
         file = desk.case_file(case)
         assert file is not None, "who has moved is in a case"
         output = self._stage.output()
         output.line(_("One case in full, as dansync cases show has it:"))
         output.line()
         show_case(output, file)
-        return DemoResult(rows, equal, found, told)
+        return DemoResult(rows, equal, found, rows_of_story)
 
     def _settle(self) -> None:
-        """Let the hubs decide, from the bottom up, as of the story's last day; what they wrote down climbs like all
-        else. Their daemons would do the same as of today, which lies long after the story.
+        """Let the hubs decide, from the bottom up, as of the story's last day, and wait until all whom they tell have
+        it. Their daemons would do the same as of today, which lies long after the story.
         """
         hubs = [row.node_id for row in self._plan.topology.top_down() if self._plan.topology.children(row.node_id)]
         made = 0
         for node_id in reversed(hubs):
-            made += desk_on(self._tree.stores[node_id], self._plan.as_of).decide()
+            key = IdentityFolder(self._tree.nodes[node_id].config.folder).load().key
+            made += desk_on(self._tree.stores[node_id], self._plan.as_of, key).decide()
             self._stage.draw()
+        deadline = seconds_now() + TELLING_SECONDS_MAX
+        while any(asked != taken for asked, taken in self._told(hubs)):
+            if seconds_now() > deadline:
+                raise PeerUnavailable(
+                    f"Not every register has its decisions after {TELLING_SECONDS_MAX:.0f} seconds.",
+                    hint="The machine may be busy: try again with fewer persons: dansync demo --persons 600",
+                )
+            self._supervise()
+            self._stage.draw()
+            time.sleep(FRAME_SECONDS)
         self._tree.wait_drained(lambda _what, _done, _total: self._stage.draw())
+        messages = sum(taken for _asked, taken in self._told(hubs))
         self._stage.say(
-            _("The hubs have put the halves of moves together: {0} decisions stand in their logs.").format(made)
+            _("The hubs put the halves of moves together: {0} decisions. {1} messages reached those concerned.").format(
+                made, messages
+            )
         )
+
+    def _told(self, hubs: list[str]) -> list[tuple[int, int]]:
+        return [told(self._tree.stores[node_id]) for node_id in hubs]
 
     def _record(self, started: float) -> None:
         recordings = self._tree.recordings(SLICE_EVENTS_MAX)
@@ -191,7 +210,8 @@ class _Play:
         self._stage.say(
             _("{0} communes have entered their registers; now life goes on: {1} events.").format(len(waiting), total)
         )
-        acts = script(self._plan.topology, self._options.seed)
+        places = places_of(self._plan.topology)
+        acts = script(self._plan.topology, self._options.seed, (places.home, places.province))
         waiting = [node_id for node_id in waiting if not recordings[node_id].done]
         began, turn, done = seconds_now(), 0, 0
         while waiting or acts:

@@ -21,13 +21,16 @@ class Act:
     node_id: str
 
 
-def script(topology: Topology, seed: int) -> list[Act]:
-    """Links of two communes and of a district go and come back; a commune and a district lose their power."""
+def script(topology: Topology, seed: int, movers: tuple[str, str]) -> list[Act]:
+    """Links of two communes and of a district go and come back; a commune and a district lose their power.
+    ``movers``: the communes that lose their link, while people move between them.
+    """
     rng = random.Random(f"script {seed}")
     leaves = [row.node_id for row in topology.top_down() if not topology.children(row.node_id)]
     middle = [row.node_id for row in topology.top_down() if topology.children(row.node_id) and row.parent_id]
     inner = [node for node in middle if any(not topology.children(child) for child in topology.children(node))]
-    first, second, third = _pick(rng, leaves, 3)
+    first, second = movers
+    (third,) = _pick(rng, [leaf for leaf in leaves if leaf not in movers] or leaves, 1)
     hub, cut = _pick(rng, inner or middle or leaves, 2)
     return sorted(
         (

@@ -4,6 +4,7 @@ that works.
 
 from __future__ import annotations
 
+import ast
 import csv
 import io
 import json
@@ -157,6 +158,24 @@ def test_twins_stay_two_and_what_is_doubtful_is_counted_once_until_it_is_ruled(s
     for name, words in (("demo-lan", "waits for a ruling"), ("demo-huy", "both homes are visited")):
         assert words in rows[name].why
         assert [line.counts for line in rows[name].lines] == [True, False]
+
+
+def test_every_register_that_a_decision_speaks_of_has_taken_it_down(shown: Shown) -> None:
+    stores = shown.stores()
+    owed = []
+    for found in stores.values():
+        for table in _own_rows(found):
+            for row in map(ast.literal_eval, table.get("decision", ())):
+                asks = json.loads(row[-1])["asks"]
+                owed += [(unit, row[1]) for unit in {unit for unit, action, *_ in asks if action != "rule"}]
+    taken = {
+        (node_id, ast.literal_eval(row)[1])
+        for node_id, found in stores.items()
+        for table in _own_rows(found)
+        for row in table.get("applied_decision", ())
+    }
+    assert len(owed) > 20
+    assert set(owed) <= taken
 
 
 def test_one_case_is_explained_as_the_command_has_it(shown: Shown) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from conflict.places import Place, PlaceBook
-from conflict.stays import Successions
+from conflict.reforms import Successions
 from tests.unit.conflict.settling import PLACES, arrival, cases, out, persons, record, settle
 
 AFTER = PlaceBook(

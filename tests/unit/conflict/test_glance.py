@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bench.resolver.province import read_province
 from conflict.description import Description, describe
 from conflict.glance import ROUNDING_BITS, Ceiling, Gains, glance
+from conflict.linking import find_links, first_look_floor
 from conflict.parameters import current_parameters
 from conflict.score import score
 from ops.synth.config import SynthConfig
@@ -132,3 +133,34 @@ def test_a_parent_whose_name_has_a_bar_is_compared_like_any_other() -> None:
         score(said, said, GAINS.parameters).bits
         > score(said, describe({"full_name": "Lê Thị Hoa"}), GAINS.parameters).bits
     )
+
+
+def test_links_are_the_same_whether_everybody_is_compared_or_those_worth_a_look(tmp_path: Path) -> None:
+    generate(SynthConfig(seed=6, persons=2_500, moves=300, difficulty="hard"), tmp_path)
+    province = read_province(tmp_path)
+    index = province.index()
+    seen = {ref: glance(party.description, party.report) for ref, party in province.parties.items()}
+    floor = first_look_floor(GAINS.parameters)
+    everybody: dict[str, frozenset[str]] = {}
+    worth: dict[str, frozenset[str]] = {}
+    for ref in province.arrivals:
+        ceiling = Ceiling(seen[ref], GAINS)
+        everybody[ref] = index.candidates(province.parties[ref].description, apart_from=(ref,)).refs
+        worth[ref] = frozenset(other for other in everybody[ref] if ceiling.is_worth_a_look(floor, seen[other]))
+    expected = find_links(province.parties, everybody, GAINS.parameters)
+    assert find_links(province.parties, worth, GAINS.parameters) == expected
+    assert len(expected) > 100
+    strangers = [
+        sum(province.truth[ref] != province.truth[other] for ref, others in found.items() for other in others)
+        for found in (everybody, worth)
+    ]
+    assert strangers[1] < 0.5 * strangers[0]
+
+
+@pytest.mark.parametrize(("number", "report"), [("052090003417", ""), ("", "A 2025-05-03 An")])
+def test_one_number_and_one_report_are_always_worth_a_look(number: str, report: str) -> None:
+    one = describe({"full_name": "Lê Thị Hoa", "sex": "F", "birth_date": "1990-02-01", "personal_id": number})
+    other = describe({"full_name": "Trần Minh Tú", "sex": "M", "birth_date": "1960-07-19", "personal_id": number})
+    ceiling = Ceiling(glance(one, report), GAINS)
+    assert ceiling.is_worth_a_look(100.0, glance(other, report))
+    assert not ceiling.is_worth_a_look(100.0, glance(describe({"full_name": "Trần Minh Tú"}), "another report"))

@@ -64,6 +64,8 @@ EXPECTED: dict[str, str] = {
     "parameters list": "--yyyy",
     "parameters estimate": "----yy",
     "parameters introduce": "-----y",
+    "unit list": "--yyyy",
+    "unit reform": "-----y",
     "import": "----yy",
     "init": "----yy",
     "run": "----yy",

@@ -18,10 +18,12 @@ from hub.desk.desk import CaseDesk
 from hub.views.tree import places_seen
 from node.epochs import rows_moved
 from node.ids import OriginId, RowId
+from node.interchange.values import EventRow
 from node.reference import Reference
+from node.register.operations import record_event
 from node.replay import triggers_off
 from node.store import PURPOSE_REGISTER, Store
-from tests.unit.hub.desk.town import PEOPLE, Town
+from tests.unit.hub.desk.town import PEOPLE, Town, columns
 
 LAN = PEOPLE[0]
 
@@ -109,6 +111,22 @@ def test_only_those_of_whom_something_came_are_read_again(town: Town) -> None:
     town.bring()
     assert desk.step()
     assert desk.backlog().unread == 1
+
+
+def test_a_desk_that_has_looked_already_knows_a_commune_that_joins_later(town: Town) -> None:
+    desk = town.desk()
+    town.person("A", LAN)
+    town.bring()
+    desk.catch_up()
+    late = town.communes["D"] = town.district.commune("D")
+    row = EventRow(
+        *("D", "e1", "move_in", "2025-06-01", "2025-06-01T08:00:00+07:00", "n1", "", "", "A", "", ""),
+        columns=columns(LAN),
+    )
+    record_event(late.store, row, author="clerk")
+    town.bring(["D"])
+    desk.catch_up()
+    assert [(link.a, link.b, link.verdict) for link in desk.links()] == [("A:p0", "D:n1", "automatic")]
 
 
 def test_nothing_new_is_nothing_to_do(town: Town) -> None:
