@@ -401,9 +401,16 @@ class Store:
         return Incarnation(value)
 
     def own_origin(self) -> OriginId:
-        """The register of a node that holds exactly one. Raises ``UsageError`` if it holds several."""
+        """The register of a node that holds exactly one. Raises ``UsageError`` if it holds several, ``StoreDamaged`` if
+        none is left of what every node begins with.
+        """
         reference = self.reference_origin()
         own = tuple(origin for origin in self.own_origins() if origin != reference)
+        if not own and self._meta(_META_RESTORING) is None:
+            raise StoreDamaged(
+                f"The store {self.database.path} has a name and no register of its own: it is damaged.",
+                hint="Keep the file, and restore the node: dansync restore FOLDER --from FILE",
+            )
         if len(own) != 1:
             names = ", ".join(id_text(origin) for origin in own)
             raise UsageError(

@@ -579,7 +579,7 @@ class ChildSession:
         """The parent wants the state of an origin that we bring."""
         cursor = self._sending.cursors.get(message.origin)
         if cursor is None:
-            return self._finish("out_of_turn", "the parent asked for the state of an origin that it was not offered")
+            return []  # this store was made anew and does not have it yet; the parent asks again another time
         if cursor.halted or cursor.sent is None:
             return []
         self._sending.pause(message.origin)

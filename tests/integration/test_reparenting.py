@@ -94,7 +94,7 @@ def province(tmp_path: Path) -> Iterator[Province]:
 
 def drains_in_vain(words: str, folder: Path) -> None:
     """The parent says so to a node that drains; on a busy machine a link may be cut before it has come to say it."""
-    for _ in range(3):
+    for _ in range(8):
         result = dansync("run", folder, "--drain")
         assert result.returncode == 6, result.stderr
         if words in result.stderr:

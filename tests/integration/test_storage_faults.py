@@ -218,7 +218,7 @@ def test_no_flipped_bit_makes_a_wrong_row_or_commit_that_is_taken_for_right(tmp_
     """Plain SQLite returns wrong rows in four of five cases (RELIABILITY 0.3): the scrub finds each of them."""
     store = new_store(tmp_path)
     for number in range(6):
-        rows = add_persons(store, [f"Nguyễn Văn {number}-{n}" for n in range(40)])
+        rows = add_persons(store, [f"Nguyễn Văn {number}-{n}" for n in range(100)])
         change_phone(store, rows[0], "0900")
     store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     store.close()

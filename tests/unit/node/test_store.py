@@ -527,3 +527,13 @@ def test_a_node_s_name_does_not_come_from_nowhere(store: Store) -> None:
     assert store.node_id == "c"
     with pytest.raises(StoreDamaged, match="no register of node d"):
         store.own_origin_of(NodeId("d"))
+
+
+def test_a_store_without_the_register_that_it_began_with_is_damaged(tmp_path: Path) -> None:
+    """One bit in the table of heads is enough; found by flipping bits at random."""
+    store = new_store(tmp_path)
+    store.connection.execute("UPDATE origin_head SET own = 0")
+    with pytest.raises(StoreDamaged, match="no register of its own") as caught:
+        store.own_origin()
+    assert "dansync restore" in caught.value.hint
+    store.close()
