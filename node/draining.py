@@ -117,7 +117,7 @@ def remains(store: Store, reference: Reference, healer: Healer, parent: NodeId) 
         receipt = receipts.get(head.origin)
         standing: Standing = "signed" if _signed(receipts, head) == head.seq else "left"
         if standing == "left" and head.origin in stuck and receipt is not None:
-            standing = "letters" if healer.branch_is_sent(receipt.head, head) else "left"
+            standing = "letters" if rest_is_sent(store, healer, receipt.head, head) else "left"
         name = profile.node_id if profile else NodeId("")
         lines.append(Line(head.origin, name, state.own, head, standing, receipt, _reason(state, standing, reference)))
     node = reference.node(store.node_id)
@@ -130,6 +130,15 @@ def remains(store: Store, reference: Reference, healer: Healer, parent: NodeId) 
         sum(held.node_id == store.node_id for held in reference.current_holdings()),
         node is not None and node.state == DISSOLVED,
     )
+
+
+def rest_is_sent(store: Store, healer: Healer, signed: Head, head: Head) -> bool:
+    """Whether what the parent has not signed for is with others as letters: from there, or from further back, if that
+    was all that the parent could confirm when they were written (it may have let go or lost what lay between).
+    """
+    with store.database.snapshot() as connection:
+        older = [point for point in branch.older_heads(connection, head) if point.seq < signed.seq]
+    return any(healer.branch_is_sent(point, head) for point in (signed, *older))
 
 
 def _stuck(store: Store, reference: Reference) -> frozenset[OriginId]:

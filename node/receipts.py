@@ -10,8 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import apsw
 import sqlalchemy as sa
 
+from node import branch, changelog
 from node.chain import Head
 from node.identity.keys import NodeKey, verifies
 from node.identity.statements import receipt_statement
@@ -39,6 +41,7 @@ _KEEP: Final = (
     "receipt_hash = excluded.receipt_hash, receipt_at_ms = excluded.receipt_at_ms, receipt = excluded.receipt "
     "WHERE excluded.seq >= acknowledged.receipt_seq"
 )
+_FORGET: Final = "UPDATE acknowledged SET receipt_seq = 0, receipt = x'' WHERE peer = :peer AND origin = :origin"
 _SELECT: Final = sql(
     sa.select(
         acknowledged.c.origin,
@@ -64,10 +67,16 @@ def confirm(store: Store, key: NodeKey, points: Iterable[Head]) -> list[Receipt]
 
 
 def keep(store: Store, peer: NodeId, receipts: Sequence[Receipt]) -> None:
-    """Write receipts down; ``log prove`` compares the log with them too. An older one takes no newer one's place."""
+    """Write receipts down; ``log prove`` compares the log with them too. An older one takes no newer one's place,
+    unless that is for a commit that has left the log and is kept beside it: of the log it says nothing any more.
+    """
     now = store.clock.wall_ms()
+    before = kept(store, peer)
     with store.database.transaction() as connection:
         for item in receipts:
+            known = before.get(item.head.origin)
+            if known is not None and _has_left(connection, known.head):
+                connection.execute(_FORGET, {"peer": peer, "origin": item.head.origin})
             connection.execute(
                 _KEEP,
                 {
@@ -80,6 +89,11 @@ def keep(store: Store, peer: NodeId, receipts: Sequence[Receipt]) -> None:
                     "receipt": item.signature,
                 },
             )
+
+
+def _has_left(connection: apsw.Connection, head: Head) -> bool:
+    there = changelog.hash_at(connection, head.origin, head.seq)
+    return there != head.hash and branch.is_aside(connection, head)
 
 
 def sound(reference: Reference, peer: NodeId, item: Receipt) -> bool:

@@ -50,6 +50,7 @@ TREE: Final = {"p": "", "d1": "p", "d2": "p", "c1": "d1", "c2": "d1", "c3": "d2"
 START_MS: Final = 1_750_000_000_000
 DRAIN_STEPS_MAX: Final = 4_000
 SETTLE_ROUNDS_MAX: Final = 25
+DRAIN_ROUNDS_MAX: Final = 2  # dansync drain asks again as long as something is left
 
 _SELECT_LOG: Final = "SELECT seq, hash, tag FROM change_log WHERE origin = :which AND seq > :after ORDER BY seq"
 _SELECT_HASHES: Final = "SELECT hash FROM change_log UNION ALL SELECT hash FROM side_commit"
@@ -300,11 +301,12 @@ class World:
     def _let_dissolved_nodes_go(self) -> None:
         """Where districts have ended, what they still have goes to its holders, and nothing may be left."""
         ended = sorted(self.replacing.dissolved())
-        for name in ended:
-            self.replacing.send_the_rest(self.machines[name])
-        if ended:
-            self._climb()
-            self.replacing.require_drained()
+        for _ in range(DRAIN_ROUNDS_MAX):
+            for name in ended:
+                self.replacing.send_the_rest(self.machines[name])
+            if ended:
+                self._climb()
+        self.replacing.require_drained()
 
     def settle(self, rounds_max: int = SETTLE_ROUNDS_MAX) -> int:
         """Whole sessions, the lowest nodes first, until everything is where it belongs; returns how many rounds that

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from node.draining import Remains, older_points, points, remains, send_rest
+from node import branch, changelog
+from node.draining import Remains, older_points, points, remains, rest_is_sent, send_rest
 from node.healing import Healer
 from node.ids import Hash, NodeId, Seq
 from node.receipts import Receipt, confirm, keep, kept, sound
@@ -64,6 +65,41 @@ def test_an_older_receipt_takes_no_newer_ones_place(province: Province) -> None:
     before = kept(store, NodeId("p"))[province.origin]
     keep(store, NodeId("p"), [Receipt(replace(before.head, seq=Seq(2), hash=old), 1, b"x")])
     assert kept(store, NodeId("p"))[province.origin] == before
+
+
+def test_a_receipt_for_what_has_left_the_log_gives_way(province: Province) -> None:
+    """Else the node would never hear that its parent has all of it; found by small worlds in which districts end."""
+    store = province.d.store
+    before = kept(store, NodeId("p"))[province.origin]
+    old = province.p.store.hash_at(province.origin, Seq(2))
+    assert old is not None
+    older = Receipt(replace(before.head, seq=Seq(2), hash=old), 1, b"x")
+    with store.database.transaction() as connection:
+        (last,) = changelog.read_commits(connection, province.origin, Seq(before.head.seq - 1), count=1)
+        branch.keep_aside(connection, [last], 0)
+    keep(store, NodeId("p"), [older])
+    assert kept(store, NodeId("p"))[province.origin] == before, "it stands in the log as well"
+    with store.database.transaction() as connection:
+        connection.execute("DELETE FROM change_log WHERE origin = ? AND seq > 2", (province.origin,))
+        connection.execute("UPDATE origin_head SET seq = 2, hash = ? WHERE origin = ?", (old, province.origin))
+    keep(store, NodeId("p"), [older])
+    assert kept(store, NodeId("p"))[province.origin] == older
+
+
+def test_a_letter_from_further_back_than_the_receipt_counts(province: Province) -> None:
+    """The parent confirms less than it once signed for, where it has let go what lies between, and the rest is sent from
+    there; found by a small world in which much is pruned and put back.
+    """
+    member = province.d
+    store, reference = member.store, Reference(member.store)
+    healer = Healer(store, reference, member.key)
+    head = store.head(province.origin)
+    points = [point for point in branch.older_heads(store.connection, head) if point.seq]
+    healer.send_branch(points[-1], head)
+    store.connection.execute("UPDATE letter SET state = 'sent'")
+    with store.database.snapshot():
+        assert not healer.branch_is_sent(points[0], head)
+    assert rest_is_sent(store, healer, points[0], head)
 
 
 def test_a_receipt_that_was_lost_is_asked_for_and_kept(province: Province) -> None:
