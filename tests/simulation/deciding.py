@@ -154,7 +154,9 @@ class Deciding:
         world = self.world
         for name in self.hubs:
             store = world.machines[name].running
-            own = store.own_origin_of(NodeId(name))
+            own = CaseDesk(store).own_register()
+            if own is None:
+                continue  # its disk was lost after another node had taken over its register
             for values in store.connection.execute(_DECISIONS, (own,)).fetchall():
                 made = from_row(dict(zip(COLUMNS, values, strict=True)))
                 for origin in self.asked[made.id] - world.retired:
