@@ -13,13 +13,13 @@ import pytest
 from hub import session
 from hub.desk import decisions
 from node import changelog, database, decision_letters, quarantine, verification
+from node import store as store_module
 from node.applier import Applied, Work
 from node.chain import Commit, Head
 from node.errors import StoreError
 from node.healing import Healer
 from node.pruning import Pruner
 from node.redoing import Redoing
-from node.reference import Reference
 from node.rows import RowDesk
 from node.store import Store
 from tests.simulation.model import Violation
@@ -238,8 +238,7 @@ def syncs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def lets_a_former_holder_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Reference, "objection", lambda *_, **__: None)
-    monkeypatch.setattr(Reference, "signature_objection", lambda *_, **__: None)
+    monkeypatch.setattr(store_module, "require_holder", lambda *_: None)
 
 
 def advances_the_head_in_another_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
