@@ -148,7 +148,7 @@ class Healer:
                 (point for point in known if changelog.hash_at(connection, origin, point.seq) == point.hash),
                 changelog.floor_of(connection, origin),
             )
-            if common == head or (changelog.floor_of(connection, origin).seq > common.seq):
+            if common == head or changelog.floor_of(connection, origin).seq > common.seq:
                 return False
             self._change_over_and_send(Fork(common, common, head), store.clock.wall_ms())
         store.changed_over.append(origin)
