@@ -509,6 +509,7 @@ class ParentEndpoint:
                 return self.session.stop(*misplaced)
             self._moved_ms = None if misplaced is None else self._now()
             self._hub.sessions[self.peer.node_id] = self
+            self._mail.begin(action.hello.ticket)
             if self._mail.waits:  # a session that only drains may be over before the next look
                 self.session.mail_waits()
         return self.session.looked_up(self._look_up(action), self._now())

@@ -4,6 +4,10 @@ Each hop stores a letter before it says so: at least once on the wire. Its id fo
 reads it once, however often it comes. The way is looked up when a letter is sent, in the reference data: after a
 handover or under a new parent it finds the new way. What was sent is kept, and sent again to a neighbour whose store
 turns out to come from an older copy, or to another one once the way leads there.
+
+A ticket (``node.tickets``) is minted when no letter is under way, so a disk that has it has all letters before it. One
+that was put back to where a ticket was the newest may have lost those after it, and no ticket tells: they go again at
+the beginning of the next session, until a newer ticket has been presented.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from typing import Final, Literal, Protocol, cast
 
 import sqlalchemy as sa
 
-from node import limits
+from node import limits, tickets
 from node.chain import Head
 from node.database import explained
 from node.ids import ID_BYTES, LetterId, NodeId, OriginId
@@ -55,7 +59,12 @@ _SELECT_STATE = sql(sa.select(letter.c.state).where(letter.c.id == sa.bindparam(
 _POST = _INSERT + "DO UPDATE SET state = '', body = excluded.body WHERE letter.state = 'read'"
 _POST_AGAIN = _INSERT + "DO UPDATE SET state = '', body = excluded.body WHERE letter.state IN ('read', 'sent')"
 _TAKE = _INSERT + "DO UPDATE SET state = iif(state = 'sent', '', state), comings = comings + 1"
-_SET_SENT = "UPDATE letter SET state = 'sent', sent_to = :peer WHERE id = :which AND state = '' AND comings = :comings"
+_SET_SENT = (
+    "UPDATE letter SET state = 'sent', sent_to = :peer, "
+    "sent_under = coalesce((SELECT max(position) FROM ticket WHERE peer = :peer), 0) "
+    "WHERE id = :which AND state = '' AND comings = :comings"
+)
+_SEND_AGAIN_SINCE = "UPDATE letter SET state = '' WHERE state = 'sent' AND sent_to = :peer AND sent_under >= :place"
 _SELECT_SENT = sql(sa.select(letter.c.to_origin, letter.c.sent_to).where(letter.c.state == "sent").distinct())
 _SEND_ANOTHER_WAY = "UPDATE letter SET state = '' WHERE state = 'sent' AND to_origin = :which AND sent_to = :peer"
 _SEND_AGAIN = "UPDATE letter SET state = '' WHERE state = 'sent'"
@@ -220,6 +229,12 @@ class MailLink:
                     if which not in self._came or self._came[which] != here:
                         return which, int(row[1])
         return None
+
+    def begin(self, ticket: bytes) -> None:
+        """A session begins under a ticket: what was sent after it may be lost at the other end."""
+        with self._store.database.transaction() as connection:
+            place = tickets.place(connection, self.peer, ticket)
+            connection.execute(_SEND_AGAIN_SINCE, {"peer": self.peer, "place": place})
 
     def take(self, item: Letter) -> None:
         """A letter that came: durable on return. One that was read here changes nothing; one that we had sent on goes

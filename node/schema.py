@@ -403,8 +403,9 @@ letter = _local(
     sa.Column("comings", sa.Integer, nullable=False, server_default="0"),  # how often it came again
     _text("state"),  # '' waits, 'sent' the next hop has it, 'read' was read here, 'unreadable'
     _text("sent_to"),  # the neighbour that has it
+    sa.Column("sent_under", sa.Integer, nullable=False, server_default="0"),  # the newest ticket of that link then
     sa.Index("letter_waiting", "to_origin", "position", sqlite_where=sa.text("state = ''")),
-    sa.Index("letter_sent", "to_origin", "sent_to", sqlite_where=sa.text("state = 'sent'")),
+    sa.Index("letter_sent", "sent_to", "to_origin", "sent_under", sqlite_where=sa.text("state = 'sent'")),
     with_rowid=True,
 )
 

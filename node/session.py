@@ -114,6 +114,7 @@ class ChildEndpoint:
         self.closed: Close | None = None
         self._to_keep: list[KeepAcknowledged] = []
         self._marked: dict[OriginId, str] | None = None
+        self._hello: Hello | None = None
 
     @property
     def opened(self) -> bool:
@@ -131,6 +132,7 @@ class ChildEndpoint:
         profile = next((profiles[head.origin] for head in own if head.origin in profiles), None)
         with store.database.snapshot() as connection:
             ticket = tickets.newest(connection, self._parent)
+        self._mail_link.begin(ticket)
         hello = Hello(
             protocol_version_min=PROTOCOL_VERSION_MIN,
             protocol_version_max=PROTOCOL_VERSION_MAX,
@@ -143,6 +145,7 @@ class ChildEndpoint:
             unit_valid_from=profile.unit_valid_from if profile else "",
             release=self._release,
         )
+        self._hello = hello
         self._mail_out()
         self._perform(self.session.start(hello, own, relayed, self._now()))
 
@@ -254,6 +257,7 @@ class ChildEndpoint:
                     apart = [head.origin for head in action.heads if found[head.origin] != head.hash]
                     opening = was is ChildState.LOCATING
                     first = wishes if opening else []
+                    queue.extend(self._letters_anew() if opening else ())
                     older = self._older((*apart, *(wish.origin for wish in first)))
                     queue.extend(self.session.located(found, older, self._now(), first))
                     if opening:  # what came while the session opened
@@ -289,6 +293,13 @@ class ChildEndpoint:
             self._store.renew_incarnation()
             self._mail.send_again()  # or it is the parent that was restored, and has lost letters
         self._store.raise_alarm(action.code, action.origin, action.detail, again=action.origin is None)
+
+    def _letters_anew(self) -> list[ChildAction]:
+        """Where the parent knows of no session with us, and there was one, it has lost what it had."""
+        parent, hello = self.session.parent, self._hello
+        if parent is not None and parent.ticket_verdict == "none_yet" and hello is not None and hello.ticket:
+            self._mail.send_again()
+        return self._mail_out()
 
     def _mend(self, action: TakeDown | Switch | Heal | Halt | Release | HandOn) -> list[ChildAction]:
         """What comes down, and how origins stand."""

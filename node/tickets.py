@@ -53,6 +53,11 @@ def verdict(connection: apsw.Connection, peer: str, presented: bytes) -> TicketV
     return "previous" if any(presented == value for _, value in known[1:]) else "stale"
 
 
+def place(connection: apsw.Connection, peer: str, presented: bytes) -> int:
+    """Where a ticket stands among those of a link; newer ones have higher numbers. 0: it is not known."""
+    return next((position for position, value in _known(connection, peer) if value == presented), 0)
+
+
 def keep(connection: apsw.Connection, peer: str, value: bytes, *, beside: bytes) -> None:
     """Store a new ticket; of the older ones only ``beside`` stays. Inside the caller's transaction.
 

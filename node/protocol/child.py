@@ -431,7 +431,7 @@ class ChildSession:
         """The answer to ``TakeLetter``."""
         if self.state is ChildState.CLOSED:
             return []
-        self._sent_ms = now_ms
+        self._work_since_drained, self._sent_ms = True, now_ms
         return [Send(MailStored(letter.id))]
 
     def violated(self, code: str, detail: str) -> list[ChildAction]:
@@ -588,6 +588,7 @@ class ChildSession:
     def _mail_stored(self, message: MailStored, now_ms: int) -> list[ChildAction]:
         if not self._post.stored(message.id):
             return self._finish("out_of_turn", "the parent has stored a letter that was not sent")
+        self._work_since_drained = True
         return [ForgetLetter(message.id), *self._pump(now_ms)]
 
     def _place(self, head: Head, hash_here: Hash | None, older: tuple[Head, ...], now_ms: int) -> list[ChildAction]:

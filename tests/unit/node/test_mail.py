@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from node import limits
 from node.mail import READ, SENT, compose
+from node.protocol.messages import MailFrame, Ticket
+from tests.identities import Member
 from tests.sessions import drain
 from tests.unit.node.exchange import Exchange
 
@@ -63,3 +66,83 @@ def test_a_letter_that_a_restored_parent_has_lost_is_sent_again(world: Exchange)
     assert world.states(world.d) == []
     world.climb()
     assert [kind for kind, _ in world.states(world.p)] == ["question"]
+
+
+def _post(world: Exchange, sender: Member, holder: Member, body: bytes) -> None:
+    with sender.store.database.transaction():
+        world.mail(sender).post(compose(holder.store.own_origin(), "question", body))
+
+
+def test_a_letter_that_a_child_confirmed_after_the_ticket_of_its_image_goes_again(world: Exchange) -> None:
+    """The ticket of the image is still the newest, so neither side sees that the child was put back."""
+    session = world.parents["d"].meet(world.c, follow=True).start().run()
+    image = world.image("c")
+    _post(world, world.d, world.c, b"to the commune")
+    session.parent_end.tick()
+    session.run()
+    session.child_end.link_lost()
+    session.parent_end.link_lost()
+    assert [kind for kind, _ in world.states(world.c)] == ["question"]
+    assert world.states(world.d) == [("question", "sent")]
+    world.put_back("c", image)
+    assert world.states(world.c) == []
+    assert drain(world.c, world.parents["d"]) == "done"
+    assert [kind for kind, _ in world.states(world.c)] == ["question"]
+    assert "stale_ticket" not in world.codes(world.d), "nothing else would have told"
+
+
+def test_a_letter_that_a_parent_confirmed_after_the_ticket_of_its_image_goes_again(world: Exchange) -> None:
+    session = world.parents["d"].meet(world.c, follow=True).start().run()
+    image = world.image("d")
+    _post(world, world.c, world.d, b"to the district")
+    session.child_end.tick()
+    session.run()
+    session.child_end.link_lost()
+    session.parent_end.link_lost()
+    assert world.states(world.c) == [("question", "sent")]
+    assert [kind for kind, _ in world.states(world.d)] == ["question"]
+    world.put_back("d", image)
+    assert world.states(world.d) == []
+    assert drain(world.c, world.parents["d"]) == "done"
+    assert [kind for kind, _ in world.states(world.d)] == ["question"]
+    assert "stale_ticket" not in world.codes(world.c), "nothing else would have told"
+
+
+def test_letters_before_a_ticket_are_not_sent_again(world: Exchange) -> None:
+    """A ticket says that all before it is on both disks: an ordinary cut costs no letter twice."""
+    _post(world, world.d, world.c, b"down")
+    _post(world, world.c, world.d, b"up")
+    assert drain(world.c, world.parents["d"]) == "done"
+    session = world.parents["d"].meet(world.c).start().run()
+    assert session.end() == "done"
+    assert not [message for message in session.seen if isinstance(message, MailFrame)]
+
+
+def test_a_letter_in_a_session_that_goes_on_makes_a_ticket_due(world: Exchange) -> None:
+    """Else it would be sent again at the beginning of every session, until somebody writes something."""
+    session = world.parents["d"].meet(world.c, follow=True).start().run()
+    for post, end in (
+        ((world.d, world.c, b"down"), session.parent_end),
+        ((world.c, world.d, b"up"), session.child_end),
+    ):
+        _post(world, *post)
+        end.tick()
+        session.run()
+        session.seen.clear()
+        for _ in range(0, limits.TICKET_INTERVAL_MS, limits.HEARTBEAT_INTERVAL_MS):
+            world.clock.advance_ms(limits.HEARTBEAT_INTERVAL_MS + 1)
+            session.parent_end.tick()
+            session.child_end.tick()
+            session.run()
+        assert [message for message in session.seen if isinstance(message, Ticket)]
+
+
+def test_a_parent_that_knows_of_no_session_has_lost_the_letters_of_all(world: Exchange) -> None:
+    """It was made anew, or put back to before this child first came: there is no ticket that it could find old."""
+    _post(world, world.c, world.d, b"to the district")
+    assert drain(world.c, world.parents["d"]) == "done"
+    with world.d.store.database.transaction() as connection:
+        connection.execute("DELETE FROM ticket")
+        connection.execute("DELETE FROM letter")
+    assert drain(world.c, world.parents["d"]) == "done"
+    assert [kind for kind, _ in world.states(world.d)] == ["question"]
