@@ -16,6 +16,9 @@ from tests.simulation.people import INSERT
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+_SENT = "SELECT id, sent_to FROM letter WHERE state = 'sent'"
+_HAS_LETTER = "SELECT 1 FROM letter WHERE id = ?"
+
 
 class Checks:
     """The log guarantees (RELIABILITY E2); each raises ``Violation``."""
@@ -76,6 +79,18 @@ class Checks:
                 if machine.held.origins[value] == origin
             }
             world.models[origin].require(rows_at(store, origin), alive, names[0])
+
+    def check_letters(self) -> None:
+        """Whoever is said to have a letter has it, or has had it read: however often its disk was put back."""
+        machines = self.world.machines
+        for machine in machines.values():
+            assert machine.store is not None
+            for which, peer in machine.store.connection.execute(_SENT).fetchall():
+                there = machines.get(str(peer))
+                if there is None or there.store is None:
+                    continue
+                if there.store.connection.execute(_HAS_LETTER, (which,)).fetchone() is None:
+                    raise Violation(f"reliable: {peer} has lost a letter that {machine.name} has sent it")
 
     def settled(self) -> bool:
         """Everybody has met its parent, no letter is under way, and every copy is its owner's."""

@@ -18,6 +18,7 @@ from node.applier import Applied, Work
 from node.chain import Commit, Head
 from node.errors import StoreError
 from node.healing import Healer
+from node.mail import MailLink
 from node.pruning import Pruner
 from node.redoing import Redoing
 from node.rows import RowDesk
@@ -275,6 +276,10 @@ def sends_no_letters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Healer, "_send_side", lambda *_: None)
 
 
+def takes_a_ticket_for_the_letters_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MailLink, "begin", lambda *_: None)
+
+
 def reports_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Redoing, "findings", property(lambda _: [], lambda *_: None), raising=False)
 
@@ -327,6 +332,7 @@ VARIANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "writes the witness before the commit": writes_the_witness_before_the_commit,
     "drops what only the child had": drops_what_only_the_child_had,
     "sends no letters": sends_no_letters,
+    "takes a ticket for the letters after it": takes_a_ticket_for_the_letters_after_it,
     "reports no lost values": reports_nothing,
     "takes rows and forgets what came since": takes_rows_and_forgets_what_came_since,
     "ends quarantine without applying": ends_quarantine_without_applying,
@@ -340,6 +346,7 @@ VARIANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
 RATES: dict[str, Rates] = {
     "takes snapshots and forgets what is only here": Rates(record=5, prune=3, backup=1.5, restore=1.5, move=0),
     "reports no lost values": RESTORED,
+    "takes a ticket for the letters after it": Rates(record=5, decide=4, casework=1, restore=1.5, backup=2),
     "takes rows and forgets what came since": BUSY,
     "ends quarantine without applying": BUSY,
     "never answers for rows": BUSY,

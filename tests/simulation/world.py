@@ -295,6 +295,7 @@ class World:
         self._climb()
         self._let_dissolved_nodes_go()
         self.checks.check_rows()
+        self.checks.check_letters()
         self.deciding.require_that_all_were_told()
         self.checks.check_former_holders()
 
