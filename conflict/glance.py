@@ -9,12 +9,12 @@ were the best that two words of one sound can be.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from datetime import date
 from functools import cache, lru_cache
 from math import log2
 from operator import ne
-from typing import Final
+from typing import Final, TypeVar
 
 from conflict.comparison import DIFFERENT, ELSEWHERE, HERE, KEPT, NAMED, NONE, OPEN, PART_SEPARATOR, SAME, Field
 from conflict.dates import PartialDate, parse_date
@@ -26,15 +26,22 @@ from conflict.score import parent_chance
 from conflict.syllables import HOMOPHONES, Likeness, spoken
 from conflict.text import folded
 
+Key = TypeVar("Key", bound=Hashable)
+
 ROUNDING_BITS: Final = 1e-6
 """Sums of floats in another order differ by less."""
 _SEPARATOR: Final = "|"
-_NUMBER_AT: Final = 3
+_REPORT_AT, _NUMBER_AT = 0, 3
 _REPORT_BYTES: Final = 8
 _STAYED, _LEFT = "0", "1"
 _UNSURE: Final = "?"
 """A name of which no part can be told apart: shortened, in another order, with a prefix, or of one word."""
+_YEAR_CHARACTERS = 4
 _DAY_CHARACTERS, _NEW_YEAR, _SLIP_CHARACTERS_MAX = 10, "01-01", 2
+_DAYS: Final = {
+    date.fromordinal(date(2000, 1, 1).toordinal() + day).isoformat()[_YEAR_CHARACTERS + 1 :]: day for day in range(366)
+}
+"""The days of a leap year, MM-DD, by their number."""
 _WORDS_KEPT: Final = 65_536
 _DATES_KEPT: Final = 65_536
 _OF_ONE_SOUND: Final = (
@@ -104,9 +111,16 @@ def _date(text: str) -> PartialDate | None:
 
 
 @cache
-def _day_of_year(text: str) -> int:
-    """Of MM-DD, in a leap year; at most 366 texts."""
-    return date(2000, int(text[:2]), int(text[3:])).timetuple().tm_yday
+def _near_days(text: str) -> frozenset[str]:
+    """The days of a year, MM-DD, that may have more in common with one of them than the year; at most 366 texts."""
+    return frozenset(other for other in _DAYS if not _is_far(text, other))
+
+
+def _is_far(one: str, other: str) -> bool:
+    """Days of one year; neither one letter written otherwise nor two exchanged makes more than two letters differ."""
+    if abs(_DAYS[one] - _DAYS[other]) <= LUNAR_DAYS[-1] + 1 or _NEW_YEAR in {one, other}:
+        return False
+    return one[:2] != other[3:] and sum(map(ne, one, other)) > _SLIP_CHARACTERS_MAX
 
 
 class Gains:
@@ -129,50 +143,62 @@ class Gains:
         return log2(same) - log2(min(max(chance, PROBABILITY_MIN), same))
 
 
+class _Kept(dict[Key, float]):
+    """Bits by what another record says, worked out once: the same words come again and again in a block."""
+
+    def __init__(self, work_out: Callable[[Key], float]) -> None:
+        super().__init__()
+        self._work_out = work_out
+
+    def __missing__(self, key: Key) -> float:
+        bits = self[key] = self._work_out(key)
+        return bits
+
+
 class Ceiling:
-    """How high the score of one record, given by its glance, can be with others."""
+    """How high the score of one record, given by its glance, can be with others. For one search: it keeps what it has
+    worked out.
+    """
 
     def __init__(self, text: str, gains: Gains) -> None:
         self._report, birth, *values, name, father, mother = text.split(_SEPARATOR)
         self._gains = gains
         self._birth, self._born_text = _date(birth), birth
-        self._births: dict[str, float] = {}
-        self._places: dict[tuple[str, str, str, str], float] = {}
+        self._near = _near_days(birth[_YEAR_CHARACTERS + 1 :]) if len(birth) == _DAY_CHARACTERS else frozenset()
+        self._births, self._places = _Kept(self._born), _Kept(self._placed)
+        self._sexes, self._peoples = _Kept(self._of_sex), _Kept(self._of_people)
+        self._names = _Kept(_Name(name, gains).most)
+        self._fathers = _Kept(_Parent(Field.FATHER, father, gains).most)
+        self._mothers = _Kept(_Parent(Field.MOTHER, mother, gains).most)
         self._sex, self._number, self._card, self._insurance, self._phone, self._people = values[:6]
         self._unit, self._origin, self._departed, self._destination = values[6:]
-        self._name = _Name(name, gains)
-        self._parents = _Parent(Field.FATHER, father, gains), _Parent(Field.MOTHER, mother, gains)
 
     def is_worth_a_look(self, floor: float, text: str) -> bool:
         """Also true of one number on two people, which is an alarm however little they are alike, and of one report
         under two ids.
         """
-        report, _, _, number, _ = text.split(_SEPARATOR, _NUMBER_AT + 1)
+        said = text.split(_SEPARATOR)
+        number, report = said[_NUMBER_AT], said[_REPORT_AT]
         alike = (number != "" and number == self._number) or (report != "" and report == self._report)
-        return alike or self.reaches(floor, text)
+        return alike or self._can_have(floor, said)
 
     def reaches(self, floor: float, text: str) -> bool:
         """Whether the score with the record of that glance can be as high as ``floor``, in bits."""
-        (_, birth, sex, number, card, insurance, phone, people, unit, origin, departed, destination, *names) = (
-            text.split(_SEPARATOR)
-        )
-        bits = self._births.get(birth)
-        if bits is None:
-            bits = self._births[birth] = self._born(birth)
-        place = unit, origin, departed, destination
-        placed = self._places.get(place)
-        if placed is None:
-            placed = self._places[place] = self._placed(*place)
-        bits += self._gains.prior + placed
-        bits += self._numbers(number, card, insurance, phone)
-        if sex and self._sex:
-            gains = self._gains.of[Field.SEX]
-            same = sex == self._sex
-            bits += gains[SexLevel.SAME] if same else max(gains[SexLevel.EXPLAINED], gains[SexLevel.DIFFERENT])
-        if people and self._people:
-            bits += self._peoples(people)
-        bits += self._name.most(names[0])
-        return bits + self._parents[0].most(names[1]) + self._parents[1].most(names[2]) >= floor - ROUNDING_BITS
+        return self._can_have(floor, text.split(_SEPARATOR))
+
+    def _can_have(self, floor: float, said: list[str]) -> bool:
+        _, birth, sex, number, card, insurance, phone, people, *place, name, father, mother = said
+        unit, origin, departed, destination = place
+        bits = self._gains.prior + self._births[birth] + self._names[name] + self._fathers[father]
+        bits += self._mothers[mother] + self._sexes[sex] + self._peoples[people]
+        bits += self._places[unit, origin, departed, destination]
+        return bits + self._numbers(number, card, insurance, phone) >= floor - ROUNDING_BITS
+
+    def _of_sex(self, sex: str) -> float:
+        if not sex or not self._sex:
+            return 0.0
+        gains = self._gains.of[Field.SEX]
+        return gains[SexLevel.SAME] if sex == self._sex else max(gains[SexLevel.EXPLAINED], gains[SexLevel.DIFFERENT])
 
     def _born(self, text: str) -> float:
         gains = self._gains.of[Field.BIRTH]
@@ -182,16 +208,12 @@ class Ceiling:
         return 0.0 if level is None else gains[level]
 
     def _is_far_in_one_year(self, text: str) -> bool:
-        """Two whole dates of one year that have nothing else in common: the greatest part of a block by far. Neither
-        one letter written otherwise nor two exchanged makes more than two letters differ.
-        """
+        """Two whole dates of one year that have nothing else in common: the greatest part of a block by far."""
         mine = self._born_text
-        if len(text) != _DAY_CHARACTERS or len(mine) != _DAY_CHARACTERS or text[:4] != mine[:4]:
+        if len(text) != _DAY_CHARACTERS or len(mine) != _DAY_CHARACTERS:
             return False
-        rest, ours = text[5:], mine[5:]
-        if abs(_day_of_year(rest) - _day_of_year(ours)) <= LUNAR_DAYS[-1] + 1 or _NEW_YEAR in {rest, ours}:
-            return False
-        return rest[:2] != ours[3:] and sum(map(ne, rest, ours)) > _SLIP_CHARACTERS_MAX
+        in_year = text.startswith(mine[:_YEAR_CHARACTERS])
+        return in_year and text[_YEAR_CHARACTERS + 1 :] not in self._near
 
     def _numbers(self, number: str, card: str, insurance: str, phone: str) -> float:
         bits = 0.0
@@ -209,13 +231,16 @@ class Ceiling:
             bits += gains[Field.PHONE][SAME if phone == self._phone else DIFFERENT]
         return bits
 
-    def _peoples(self, people: str) -> float:
+    def _of_people(self, people: str) -> float:
+        if not people or not self._people:
+            return 0.0
         if people != self._people:
             return self._gains.of[Field.ETHNICITY][DIFFERENT]
         frequency = self._gains.parameters.frequency(Field.ETHNICITY, people)
         return self._gains.rare(Field.ETHNICITY, SAME, frequency)
 
-    def _placed(self, unit: str, origin: str, departed: str, destination: str) -> float:
+    def _placed(self, place: tuple[str, str, str, str]) -> float:
+        unit, origin, departed, destination = place
         bits = 0.0
         asked = [(a, b) for a, b in ((self._origin, unit), (origin, self._unit)) if a and b]
         if asked:

@@ -136,6 +136,9 @@ def is_one_slip(one: str, other: str) -> bool:
     """Whether one letter was changed, added or left out, or two neighbours exchanged; equal texts are none."""
     if abs(len(one) - len(other)) > 1 or one == other:
         return False
+    half = (min(len(one), len(other)) - 2) // 2  # two neighbours at most differ: one of the ends is the same
+    if half > 0 and one[:half] != other[:half] and one[-half:] != other[-half:]:
+        return False
     start = 0
     while start < min(len(one), len(other)) and one[start] == other[start]:
         start += 1
