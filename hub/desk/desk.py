@@ -57,6 +57,8 @@ PERSONS_AT_ONCE: Final = 250
 WAITING_AT_ONCE: Final = 40
 UNSETTLED_AT_ONCE: Final = 100
 """Of a step, so that whoever records or brings something waits a fifth of a second at most."""
+LITTLE: Final = 25
+"""Rows or persons after which a step may go on."""
 _FACT_SETTING: Final = "desk"  # what links depend on beside the rows: the places and the parameters
 _ALL_WAIT = "INSERT INTO desk_waiting (party) SELECT number FROM desk_party WHERE arrival = 1 ON CONFLICT DO NOTHING"
 _TABLES: Final = (
@@ -137,18 +139,24 @@ class CaseDesk:
         return self._gained
 
     def step(self) -> bool:
-        """One small step; False if there was nothing to do. Raises ``StoreError``; then the step did not happen."""
+        """One small step; False if there was nothing to do. What is little is done in one go, keys and links too, for
+        each transaction waits for the disk. Raises ``StoreError``; then the step did not happen.
+        """
         with self._store.database.transaction() as connection:
-            if note_changes(self._store, connection):
+            noted = note_changes(self._store, connection)
+            if noted is not None and noted >= LITTLE:
                 return True
             around = self._surroundings()
             descriptions = Descriptions(connection, around.nodes, around.places)
             keys = Keys(connection, self._gains, self._block_max)
-            if keys.read_some(descriptions, PERSONS_AT_ONCE):
+            read = keys.read_some(descriptions, PERSONS_AT_ONCE)
+            if read >= LITTLE:
                 return True
             if self._setting_changed(around):
                 connection.execute(_ALL_WAIT)
             if Links(connection, keys).settle_some(descriptions, self._parameters, WAITING_AT_ONCE):
+                return True
+            if read or noted is not None:
                 return True
             outbox = self._outbox(connection, self.own_register(), around.nodes)
             return outbox is not None and (self._sent(outbox) or self._reminded(outbox))

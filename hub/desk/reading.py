@@ -57,11 +57,13 @@ class _Unreadable(Exception):
     """A changeset of which it cannot be told whom it is about."""
 
 
-def note_changes(store: Store, connection: apsw.Connection) -> bool:
-    """One step, inside the caller's transaction: note who has changed and advance the marks. False: nothing was new."""
+def note_changes(store: Store, connection: apsw.Connection) -> int | None:
+    """One step, inside the caller's transaction: note who has changed and advance the marks. Returns how many rows were
+    looked at; None: nothing was new.
+    """
     found: list[tuple[Any, ...]] = connection.execute(_MOVED).fetchall()
     if not found:
-        return False
+        return None
     profiles = store.profiles()
     nodes = {o: profile.node_id for o, profile in profiles.items() if profile.purpose == PURPOSE_REGISTER}
     rows = 0
@@ -77,7 +79,7 @@ def note_changes(store: Store, connection: apsw.Connection) -> bool:
         rows += count
         if rows >= ROWS_AT_ONCE:
             break
-    return moved
+    return rows if moved else None
 
 
 def _read(
