@@ -1,9 +1,9 @@
 """What a description says at a glance: enough to see that two records cannot be one person, without reading either.
 
 A glance is a short text that an index keeps beside the keys of a record. ``Ceiling`` tells from two of them how high
-their score (``conflict.score``, without companions) can be at most. It is no score: whoever reaches the floor has to be
-compared. Fields that the text has whole count as they are; of names it has the words, and counts each part as if it
-were the best that two words of one sound can be.
+their score (``conflict.score``, without companions) can be at most. It is no score: whoever may reach a threshold is
+to be compared. Fields that the text has whole count as they are; of names it has the words, and counts each part as if
+it were the best that two words of one sound can be.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Callable, Hashable, Iterable
 from datetime import date
 from functools import cache, lru_cache
-from math import log2
+from math import inf, log2
 from operator import ne
 from typing import Final, TypeVar
 
@@ -34,6 +34,7 @@ _SEPARATOR: Final = "|"
 _REPORT_AT, _NUMBER_AT = 0, 3
 _REPORT_BYTES: Final = 8
 _STAYED, _LEFT = "0", "1"
+_STANDS: Final = ["", _STAYED, ""]  # who came from nowhere else, and has not left
 _UNSURE: Final = "?"
 """A name of which no part can be told apart: shortened, in another order, with a prefix, or of one word."""
 _YEAR_CHARACTERS = 4
@@ -163,36 +164,65 @@ class Ceiling:
     def __init__(self, text: str, gains: Gains) -> None:
         self._report, birth, *values, name, father, mother = text.split(_SEPARATOR)
         self._gains = gains
-        self._birth, self._born_text = _date(birth), birth
-        self._near = _near_days(birth[_YEAR_CHARACTERS + 1 :]) if len(birth) == _DAY_CHARACTERS else frozenset()
+        self._birth = _date(birth)
+        self._year, self._near = "", frozenset[str]()
+        if len(birth) == _DAY_CHARACTERS:
+            self._year, self._near = birth[:_YEAR_CHARACTERS], _near_days(birth[_YEAR_CHARACTERS + 1 :])
+        self._prior = gains.prior + ROUNDING_BITS
+        self._far = gains.of[Field.BIRTH][Birth.SAME_YEAR_ONLY]
         self._births, self._places = _Kept(self._born), _Kept(self._placed)
         self._sexes, self._peoples = _Kept(self._of_sex), _Kept(self._of_people)
-        self._names = _Kept(_Name(name, gains).most)
-        self._fathers = _Kept(_Parent(Field.FATHER, father, gains).most)
-        self._mothers = _Kept(_Parent(Field.MOTHER, mother, gains).most)
+        own, parents = (
+            _Name(name, gains),
+            [_Parent(*of, gains) for of in ((Field.FATHER, father), (Field.MOTHER, mother))],
+        )
+        self._names, self._names_best = _Kept(own.most), own.best
+        self._fathers, self._mothers = (_Kept(parent.most) for parent in parents)
+        self._parents_best = sum(parent.best for parent in parents)
         self._sex, self._number, self._card, self._insurance, self._phone, self._people = values[:6]
         self._unit, self._origin, self._departed, self._destination = values[6:]
+        self._stayed = [self._placed((unit, *_STANDS)) for unit in (f"not {self._origin}", self._origin)]
+        kinds = ((Field.OLD_CARD, self._card), (Field.INSURANCE, self._insurance), (Field.PHONE, self._phone))
+        self._others_best = sum(max(0.0, *gains.of[kind].values()) for kind, mine in kinds if mine)
+        self._others_best += max(0.0, self._of_people(self._people))
 
-    def is_worth_a_look(self, floor: float, text: str) -> bool:
-        """Also true of one number on two people, which is an alarm however little they are alike, and of one report
-        under two ids.
+    def promise(self, text: str, floor: float = -inf) -> float:
+        """As ``at_most``, and without end for one number on two people, which is an alarm however little they are
+        alike, and for one report under two ids.
         """
         said = text.split(_SEPARATOR)
         number, report = said[_NUMBER_AT], said[_REPORT_AT]
-        alike = (number != "" and number == self._number) or (report != "" and report == self._report)
-        return alike or self._can_have(floor, said)
+        if (number != "" and number == self._number) or (report != "" and report == self._report):
+            return inf
+        return self._highest(said, floor)
 
-    def reaches(self, floor: float, text: str) -> bool:
-        """Whether the score with the record of that glance can be as high as ``floor``, in bits."""
-        return self._can_have(floor, text.split(_SEPARATOR))
+    def at_most(self, text: str, floor: float = -inf) -> float:
+        """What the score with the record of that glance cannot exceed, in bits. Where that is less than ``floor``, only
+        that it is less need be worked out.
+        """
+        return self._highest(text.split(_SEPARATOR), floor)
 
-    def _can_have(self, floor: float, said: list[str]) -> bool:
+    def _highest(self, said: list[str], floor: float) -> float:
+        """What costs little and tells most comes first: nearly everybody is seen to be a stranger before names are
+        looked at.
+        """
         _, birth, sex, number, card, insurance, phone, people, *place, name, father, mother = said
-        unit, origin, departed, destination = place
-        bits = self._gains.prior + self._births[birth] + self._names[name] + self._fathers[father]
-        bits += self._mothers[mother] + self._sexes[sex] + self._peoples[people]
-        bits += self._places[unit, origin, departed, destination]
-        return bits + self._numbers(number, card, insurance, phone) >= floor - ROUNDING_BITS
+        bits = self._prior
+        bits += self._far if self._is_far_in_one_year(birth) else self._births[birth]
+        bits += self._stayed[place[0] == self._origin] if place[1:] == _STANDS else self._places[tuple(place)]
+        if sex:
+            bits += self._sexes[sex]
+        if number and self._number:
+            bits += self._of_number(number)
+        if bits < floor - self._names_best - self._parents_best - self._others_best:
+            return bits
+        bits += self._others(card, insurance, phone) + self._peoples[people]
+        if bits < floor - self._names_best - self._parents_best:
+            return bits
+        bits += self._names[name]
+        if bits < floor - self._parents_best:
+            return bits
+        return bits + self._fathers[father] + self._mothers[mother]
 
     def _of_sex(self, sex: str) -> float:
         if not sex or not self._sex:
@@ -202,25 +232,21 @@ class Ceiling:
 
     def _born(self, text: str) -> float:
         gains = self._gains.of[Field.BIRTH]
-        if self._is_far_in_one_year(text):
-            return gains[Birth.SAME_YEAR_ONLY]
         level = birth_level(self._birth, _date(text))
         return 0.0 if level is None else gains[level]
 
     def _is_far_in_one_year(self, text: str) -> bool:
         """Two whole dates of one year that have nothing else in common: the greatest part of a block by far."""
-        mine = self._born_text
-        if len(text) != _DAY_CHARACTERS or len(mine) != _DAY_CHARACTERS:
-            return False
-        in_year = text.startswith(mine[:_YEAR_CHARACTERS])
-        return in_year and text[_YEAR_CHARACTERS + 1 :] not in self._near
+        is_day = len(text) == _DAY_CHARACTERS and self._year != ""
+        return is_day and text[:_YEAR_CHARACTERS] == self._year and text[_YEAR_CHARACTERS + 1 :] not in self._near
 
-    def _numbers(self, number: str, card: str, insurance: str, phone: str) -> float:
+    def _of_number(self, number: str) -> float:
+        level = number_level(number, self._number)
+        return 0.0 if level is None else self._gains.of[Field.NUMBER][level]
+
+    def _others(self, card: str, insurance: str, phone: str) -> float:
         bits = 0.0
         gains = self._gains.of
-        if number and self._number:
-            level = number_level(number, self._number)
-            bits += gains[Field.NUMBER][level] if level is not None else 0.0
         if card and self._card:
             level = old_card_level(card, self._card)
             bits += gains[Field.OLD_CARD][level] if level is not None else 0.0
@@ -239,7 +265,7 @@ class Ceiling:
         frequency = self._gains.parameters.frequency(Field.ETHNICITY, people)
         return self._gains.rare(Field.ETHNICITY, SAME, frequency)
 
-    def _placed(self, place: tuple[str, str, str, str]) -> float:
+    def _placed(self, place: tuple[str, ...]) -> float:
         unit, origin, departed, destination = place
         bits = 0.0
         asked = [(a, b) for a, b in ((self._origin, unit), (origin, self._unit)) if a and b]
@@ -255,7 +281,7 @@ class Ceiling:
 
 
 class _Name:
-    """A person's own name."""
+    """A person's own name; ``best``: what it can say at most."""
 
     def __init__(self, text: str, gains: Gains) -> None:
         self._text = text
@@ -270,6 +296,8 @@ class _Name:
             Field.MIDDLE: _most(gains, Field.MIDDLE, " ".join(words[1:-1])),
             Field.GIVEN: _most(gains, Field.GIVEN, words[-1]),
         }
+        best = sum(max(0.0, self._best[field], self._otherwise[field]) for field in _NAMES)
+        self.best = max(0.0, self._anything, best + max(0.0, self._patched, self._shorter))
 
     def most(self, text: str) -> float:
         if not text or not self._text:
@@ -301,7 +329,7 @@ def _most(gains: Gains, field: Field, word: str | None) -> float:
 
 
 class _Parent:
-    """The name of a parent, as a whole."""
+    """The name of a parent, as a whole; ``best``: what it can say at most."""
 
     def __init__(self, field: Field, text: str, gains: Gains) -> None:
         self._text = text
@@ -310,12 +338,12 @@ class _Parent:
         family, *middle, given = ("", "") if _UNSURE in text or " " not in text else text.split(" ")
         words = PART_SEPARATOR.join((given, " ".join(middle), family))
         chance = parent_chance(field, words, gains.parameters)
-        self._best = max(gains.rare(field, Parent.SAME, chance), gains.of[field][Parent.VARIANT], 0.0)
+        self.best = max(gains.rare(field, Parent.SAME, chance), gains.of[field][Parent.VARIANT], 0.0)
 
     def most(self, text: str) -> float:
         if not text or not self._text:
             return 0.0
         if _UNSURE in {text, self._text}:
-            return self._best
+            return self.best
         theirs = _sounds(text)
-        return self._best if self._sounds[-1] in theirs or theirs[-1] in self._sounds else self._apart
+        return self.best if self._sounds[-1] in theirs or theirs[-1] in self._sounds else self._apart

@@ -147,6 +147,21 @@ def strong_pairs(search: Search, candidates: Mapping[str, Iterable[str]]) -> fro
     return frozenset(pair for pair, result in scores.items() if _is_strong(search, pair, result))
 
 
+def households_left(search: Search, candidates: Mapping[str, Iterable[str]]) -> frozenset[str]:
+    """The households that arrivals of one sheet may have come from, by what is said of themselves. Companions lift
+    nobody over the lower threshold who does not belong to one of these.
+    """
+    review = search.parameters.thresholds.review
+    return frozenset(
+        search.parties[other].household
+        for arrival, others in candidates.items()
+        for other in others
+        if search.parties[other].household
+        and (result := search.plain(arrival, other)).bits >= review
+        and not result.hard
+    )
+
+
 def _is_strong(search: Search, pair: tuple[str, str], result: Score) -> bool:
     enough = result.bits >= search.parameters.thresholds.review
     return result.alarm or enough or result.is_renamed or search.is_repeat(*pair)

@@ -27,6 +27,7 @@ _PERSON = sql(
         person.c.source_id, person.c.household_id, person.c.state, *(person.c[name] for name in PERSON_COLUMNS)
     ).where(person.c.origin == _ORIGIN, person.c.id == _ROW)
 )
+_HOUSEHOLD: Final = "SELECT household_id FROM person WHERE origin = ? AND id = ?"
 _EVENT_COLUMNS: Final = (
     *("id", "kind", "event_date", "recorded_at", "other_place", "household_id", "group_id", *PERSONAL),
 )
@@ -103,11 +104,16 @@ class Descriptions:
             departed=None if arrived is not None and left is None else left is not None,
             destination=self._named(left),
         )
-        household = f"{node_id}:{household_id.hex()}" if household_id is not None else ""
         name = source_id or id_text(row_id)
         report = self._report(node_id, moves) if description.says_who else ""
+        household = _household(node_id, household_id)
         party = Party(f"{node_id}:{name}", description, _sheet(node_id, arrived), household, report)
         return Described(party, any(move.stands for move in made_by))
+
+    def household(self, origin: OriginId, row_id: RowId) -> str:
+        """As in the description of a person, '' for nobody and for nowhere."""
+        row = self._connection.execute(_HOUSEHOLD, (origin, row_id)).fetchone()
+        return "" if row is None or origin not in self._nodes else _household(self._nodes[origin], row[0])
 
     def _report(self, node_id: NodeId, moves: list[_Move]) -> str:
         """The arrival that made a record, in its words; '' for a record that no arrival made."""
@@ -153,6 +159,10 @@ class Descriptions:
             )
             for event_id, kind, event_date, recorded_at, place, household_id, group, *said in rows
         ]
+
+
+def _household(node_id: NodeId, household_id: bytes | None) -> str:
+    return "" if household_id is None else f"{node_id}:{household_id.hex()}"
 
 
 def _sheet(node_id: NodeId, arrived: _Move | None) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import apsw
 
@@ -68,11 +68,13 @@ def unpack(data: bytes) -> frozenset[int]:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Whom an arrival may be: the numbers of those who are worth a look, how many share a key with it at all, and how
-    many keys were not followed because too many share them.
+    """Whom an arrival may be: the numbers of those who may be it by what is said of themselves, and of those whom only
+    companions could make it; how many share a key with it at all, and how many keys were not followed because too many
+    share them.
     """
 
     numbers: frozenset[int]
+    near: frozenset[int]
     sharing: int
     left_out: int
 
@@ -86,13 +88,18 @@ class Keys:
         self._floor = first_look_floor(gains.parameters)
         self._block_max = block_max
 
-    def candidates(self, keys: Iterable[int], said: str, *, apart_from: int) -> Found:
-        """Who shares a key, within the limits, and is not seen at a glance to be somebody else."""
+    def candidates(self, keys: Iterable[int], said: str, *, apart_from: int, alone: bool = False) -> Found:
+        """Who shares a key, within the limits, and is not seen at a glance to be somebody else; ``alone``: no
+        companions came along.
+        """
         found = self.sharing(keys, apart_from=apart_from)
-        ceiling, floor = Ceiling(said, self._gains), self._floor
-        glances = self._connection.execute(_GLANCES, (f"[{','.join(found.refs)}]",))
-        numbers = frozenset(cast("int", row[0]) for row in glances if ceiling.is_worth_a_look(floor, str(row[1])))
-        return Found(numbers, len(found.refs), len(found.left_out))
+        promise, review = Ceiling(said, self._gains).promise, self._gains.parameters.thresholds.review
+        floor = review if alone else self._floor
+        glances: Iterator[tuple[Any, ...]] = self._connection.execute(_GLANCES, (f"[{','.join(found.refs)}]",))
+        worth = [(number, bits) for number, seen in glances if (bits := promise(seen, floor)) >= floor]
+        numbers = frozenset(number for number, bits in worth if bits >= review)
+        near = frozenset(number for number, bits in worth if bits < review)
+        return Found(numbers, near, len(found.refs), len(found.left_out))
 
     def sharing(self, keys: Iterable[int], *, apart_from: int) -> Candidates:
         """Everybody who shares a key, within the limits; the refs are numbers."""
@@ -152,7 +159,7 @@ class Keys:
             arrivals: list[tuple[int, str, int, int]] = self._connection.execute(_ARRIVALS_SHARING, (key,)).fetchall()  # type: ignore[assignment]
             for number, said, left_out, candidates in arrivals:
                 ceiling = ceiling or Ceiling(entry.glance, self._gains)
-                if ceiling.is_worth_a_look(self._floor, said):
+                if ceiling.promise(said, self._floor) >= self._floor:
                     near.add(number)
                 elif key in changed:
                     if left_out or candidates >= CANDIDATES_MAX or self._is_at_the_limit(key):

@@ -9,13 +9,13 @@ whole register would say, whatever the order in which anything came.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import apsw
 
-from conflict.linking import Party, Search, judge, strong_pairs
+from conflict.linking import Party, Search, households_left, judge, strong_pairs
 from conflict.links import Link
 from conflict.parameters import Parameters
 from hub.desk.descriptions import Descriptions
@@ -29,6 +29,7 @@ TAKEN: Final = "taken"
 _WAITING = "SELECT party FROM desk_waiting ORDER BY party LIMIT ?"
 _WAIT_NO_MORE = "DELETE FROM desk_waiting WHERE party = ?"
 _PARTY = "SELECT origin, person_id, arrival, sheet, keys, glance FROM desk_party WHERE number = ?"
+_WHOSE = "SELECT origin, person_id FROM desk_party WHERE number = ?"
 _IS_ARRIVAL = "SELECT 1 FROM desk_party WHERE number = ? AND arrival = 1"
 _LINKED = "SELECT b FROM candidate_link WHERE a = ?1 UNION SELECT a FROM candidate_link WHERE b = ?1"
 _STORED = "SELECT a, b, bits, verdict, hard FROM candidate_link WHERE a = ?1 OR b = ?1"
@@ -137,21 +138,39 @@ class _Closure:
         """Whom the arrivals of a sheet can be, by their numbers."""
         if sheet not in self._strong:
             here = [known for number in sorted(sheet) if (known := self.known(number)) is not None]
-            candidates = {known.party.ref: self._candidates(known) for known in here}
+            self._find_candidates(here)
+            candidates = {known.party.ref: self.candidates[known.party.ref] for known in here}
             found: dict[int, set[int]] = {}
             for arrival, other in strong_pairs(self.search, candidates):
                 found.setdefault(self.numbers[arrival], set()).add(self.numbers[other])
             self._strong[sheet] = found
         return self._strong[sheet]
 
-    def _candidates(self, known: _Known) -> frozenset[str]:
-        ref = known.party.ref
-        if ref not in self.candidates:
-            found = self.keys.candidates(known.keys, known.glance, apart_from=known.number)
+    def _find_candidates(self, sheet: Sequence[_Known]) -> None:
+        """Whom the arrivals of a whole sheet may be: by what is said of themselves, or of a household from which
+        another one of them may have come.
+        """
+        for known in sheet:
+            alone = len(sheet) < 2
+            found = self.keys.candidates(known.keys, known.glance, apart_from=known.number, alone=alone)
             self.sharing[known.number] = found
-            others = (self.known(number) for number in found.numbers)
-            self.candidates[ref] = frozenset(other.party.ref for other in others if other is not None)
-        return self.candidates[ref]
+            self.candidates[known.party.ref] = self._refs(found.numbers)
+        if len(sheet) < 2:
+            return
+        likely = {known.party.ref: self.candidates[known.party.ref] for known in sheet}
+        households = households_left(self.search, likely)
+        for known in sheet if households else ():
+            near = {number for number in self.sharing[known.number].near if self._household(number) in households}
+            self.candidates[known.party.ref] |= self._refs(near)
+
+    def _refs(self, numbers: Iterable[int]) -> frozenset[str]:
+        return frozenset(known.party.ref for number in numbers if (known := self.known(number)) is not None)
+
+    def _household(self, number: int) -> str:
+        if (known := self._known.get(number)) is not None:
+            return known.party.household
+        row = self.connection.execute(_WHOSE, (number,)).fetchone()
+        return "" if row is None else self.descriptions.household(OriginId(row[0]), RowId(row[1]))
 
 
 class Links:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from datetime import date, timedelta
 from itertools import combinations
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ def descriptions() -> st.SearchStrategy[Description]:
 def hides(one: Description, other: Description) -> bool:
     """Whether a glance says that a score cannot be reached which is there."""
     bits = score(one, other, GAINS.parameters).bits
-    return not Ceiling(glance(one), GAINS).reaches(bits, glance(other))
+    return not Ceiling(glance(one), GAINS).at_most(glance(other)) >= bits
 
 
 @given(descriptions(), descriptions())
@@ -97,9 +98,9 @@ def test_in_a_province_nobody_is_hidden_and_nearly_all_strangers_are_seen_as_suc
         for other in others | set(source.sample(sorted(province.parties), 20)):
             there = province.parties[other].description
             bits = score(one, there, GAINS.parameters).bits
-            assert ceiling.reaches(bits, glance(there)), (ref, other)
+            assert ceiling.at_most(glance(there)) >= bits, (ref, other)
             looked_at += province.truth[ref] != province.truth[other]
-            hopeful += province.truth[ref] != province.truth[other] and ceiling.reaches(0.0, glance(there))
+            hopeful += province.truth[ref] != province.truth[other] and ceiling.at_most(glance(there)) >= 0.0
     assert looked_at > 1_000
     assert hopeful < 0.1 * looked_at
 
@@ -112,7 +113,7 @@ def test_no_two_days_of_a_year_score_higher_than_their_ceiling() -> None:
         ceiling = Ceiling(glance(one), GAINS)
         for other in days:
             there = describe({"birth_date": other.isoformat()})
-            assert ceiling.reaches(score(one, there, GAINS.parameters).bits, glance(there)), (day, other)
+            assert ceiling.at_most(glance(there)) >= score(one, there, GAINS.parameters).bits, (day, other)
 
 
 def test_a_glance_is_the_same_for_the_same_words_and_another_one_for_others() -> None:
@@ -146,7 +147,7 @@ def test_links_are_the_same_whether_everybody_is_compared_or_those_worth_a_look(
     for ref in province.arrivals:
         ceiling = Ceiling(seen[ref], GAINS)
         everybody[ref] = index.candidates(province.parties[ref].description, apart_from=(ref,)).refs
-        worth[ref] = frozenset(other for other in everybody[ref] if ceiling.is_worth_a_look(floor, seen[other]))
+        worth[ref] = frozenset(other for other in everybody[ref] if ceiling.promise(seen[other]) >= floor)
     expected = find_links(province.parties, everybody, GAINS.parameters)
     assert find_links(province.parties, worth, GAINS.parameters) == expected
     assert len(expected) > 100
@@ -162,5 +163,5 @@ def test_one_number_and_one_report_are_always_worth_a_look(number: str, report: 
     one = describe({"full_name": "Lê Thị Hoa", "sex": "F", "birth_date": "1990-02-01", "personal_id": number})
     other = describe({"full_name": "Trần Minh Tú", "sex": "M", "birth_date": "1960-07-19", "personal_id": number})
     ceiling = Ceiling(glance(one, report), GAINS)
-    assert ceiling.is_worth_a_look(100.0, glance(other, report))
-    assert not ceiling.is_worth_a_look(100.0, glance(describe({"full_name": "Trần Minh Tú"}), "another report"))
+    assert ceiling.promise(glance(other, report)) == inf
+    assert ceiling.promise(glance(describe({"full_name": "Trần Minh Tú"}), "another report")) < 0
