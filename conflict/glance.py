@@ -9,17 +9,16 @@ it were the best that two words of one sound can be.
 from __future__ import annotations
 
 import hashlib
+from calendar import isleap
 from collections.abc import Callable, Hashable, Iterable
-from datetime import date
-from functools import cache, lru_cache
+from functools import lru_cache
 from math import inf, log2
-from operator import ne
 from typing import Final, TypeVar
 
 from conflict.comparison import DIFFERENT, ELSEWHERE, HERE, KEPT, NAMED, NONE, OPEN, PART_SEPARATOR, SAME, Field
 from conflict.dates import PartialDate, parse_date
 from conflict.description import Description
-from conflict.levels import LUNAR_DAYS, Birth, Parent, SexLevel, birth_level, number_level, old_card_level
+from conflict.levels import Birth, Number, Parent, SexLevel, birth_level, number_level, old_card_level
 from conflict.names import DROPPED, PARTIAL, PersonName
 from conflict.parameters import PROBABILITY_MIN, Parameters
 from conflict.score import parent_chance
@@ -31,18 +30,17 @@ Key = TypeVar("Key", bound=Hashable)
 ROUNDING_BITS: Final = 1e-6
 """Sums of floats in another order differ by less."""
 _SEPARATOR: Final = "|"
-_REPORT_AT, _NUMBER_AT = 0, 3
 _REPORT_BYTES: Final = 8
 _STAYED, _LEFT = "0", "1"
-_STANDS: Final = ["", _STAYED, ""]  # who came from nowhere else, and has not left
+_PLACES: Final = ";"
+_STANDS: Final = f"{_PLACES}{_PLACES}{_STAYED}{_PLACES}"  # after the unit: who came from nowhere else, and has not left
+_UNKNOWN_UNIT: Final = "?"
+_BEFORE_NAMES: Final = 6
 _UNSURE: Final = "?"
 """A name of which no part can be told apart: shortened, in another order, with a prefix, or of one word."""
 _YEAR_CHARACTERS = 4
-_DAY_CHARACTERS, _NEW_YEAR, _SLIP_CHARACTERS_MAX = 10, "01-01", 2
-_DAYS: Final = {
-    date.fromordinal(date(2000, 1, 1).toordinal() + day).isoformat()[_YEAR_CHARACTERS + 1 :]: day for day in range(366)
-}
-"""The days of a leap year, MM-DD, by their number."""
+_DAY_CHARACTERS = 10
+_TAIL: Final = 4  # letters at the end of a number
 _WORDS_KEPT: Final = 65_536
 _DATES_KEPT: Final = 65_536
 _OF_ONE_SOUND: Final = (
@@ -57,9 +55,11 @@ _WORDS_OF_A_PAIR: Final = 2
 def glance(said: Description, report: str = "") -> str:
     """The text of a description. ``report``: the arrival in its words (``linking.Party``)."""
     departed = {None: "", False: _STAYED, True: _LEFT}[said.departed]
+    place = (said.unit, said.origin, departed, said.destination)
     fields = (
-        *("" if said.birth is None else str(said.birth), said.sex, said.personal_id, said.old_card, said.insurance),
-        *(said.phone, said.ethnicity, said.unit, said.origin, departed, said.destination),
+        *(said.personal_id, said.insurance, "" if said.birth is None else str(said.birth), said.sex),
+        _PLACES.join(part.replace(_PLACES, " ") for part in place),
+        *(said.old_card, said.phone, said.ethnicity),
         *(_words(name) for name in (said.name, said.father, said.mother)),
     )
     words = _SEPARATOR.join(field.replace(_SEPARATOR, " ") for field in fields)
@@ -111,17 +111,20 @@ def _date(text: str) -> PartialDate | None:
     return parse_date(text) if text else None
 
 
-@cache
-def _near_days(text: str) -> frozenset[str]:
-    """The days of a year, MM-DD, that may have more in common with one of them than the year; at most 366 texts."""
-    return frozenset(other for other in _DAYS if not _is_far(text, other))
+@lru_cache(maxsize=_DATES_KEPT)
+def _level_in_year(one: str, other: str, leap: bool) -> Birth:  # noqa: FBT001
+    """Of two whole dates of one year, MM-DD: what they have in common does not depend on the year."""
+    year = "2000" if leap else "2001"
+    level = birth_level(parse_date(f"{year}-{one}"), parse_date(f"{year}-{other}"))
+    assert level is not None
+    return level
 
 
-def _is_far(one: str, other: str) -> bool:
-    """Days of one year; neither one letter written otherwise nor two exchanged makes more than two letters differ."""
-    if abs(_DAYS[one] - _DAYS[other]) <= LUNAR_DAYS[-1] + 1 or _NEW_YEAR in {one, other}:
-        return False
-    return one[:2] != other[3:] and sum(map(ne, one, other)) > _SLIP_CHARACTERS_MAX
+def _ends(number: str) -> tuple[str, str]:
+    """A beginning and an end of which one is left in every text that is a slip away, and hardly ever in another: they
+    leave out one letter, and two that were exchanged cannot be in both.
+    """
+    return (number[: -_TAIL - 1], number[-_TAIL:]) if len(number) >= 2 * _TAIL + 1 else ("", "")
 
 
 class Gains:
@@ -162,66 +165,70 @@ class Ceiling:
     """
 
     def __init__(self, text: str, gains: Gains) -> None:
-        self._report, birth, *values, name, father, mother = text.split(_SEPARATOR)
+        self._report, self._number, self._insurance, birth, self._sex, place, *others = text.split(_SEPARATOR)
+        self._card, self._phone, self._people, name, father, mother = others
+        self._unit, self._origin, self._departed, self._destination = place.split(_PLACES)
         self._gains = gains
-        self._birth = _date(birth)
-        self._year, self._near = "", frozenset[str]()
-        if len(birth) == _DAY_CHARACTERS:
-            self._year, self._near = birth[:_YEAR_CHARACTERS], _near_days(birth[_YEAR_CHARACTERS + 1 :])
         self._prior = gains.prior + ROUNDING_BITS
-        self._far = gains.of[Field.BIRTH][Birth.SAME_YEAR_ONLY]
-        self._births, self._places = _Kept(self._born), _Kept(self._placed)
-        self._sexes, self._peoples = _Kept(self._of_sex), _Kept(self._of_people)
-        own, parents = (
-            _Name(name, gains),
-            [_Parent(*of, gains) for of in ((Field.FATHER, father), (Field.MOTHER, mother))],
-        )
-        self._names, self._names_best = _Kept(own.most), own.best
+        self._number_head, self._number_tail = _ends(self._number)
+        self._insurance_head, self._insurance_tail = _ends(self._insurance)
+        self._number_apart = gains.of[Field.NUMBER][Number.DIFFERENT]
+        self._insurance_apart = gains.of[Field.INSURANCE][Number.DIFFERENT]
+        self._birth, self._born_text, self._births = _date(birth), birth, _Kept(self._born)
+        self._places, self._sexes, self._peoples = _Kept(self._placed), _Kept(self._of_sex), _Kept(self._of_people)
+        self._staying = self._places[_UNKNOWN_UNIT + _STANDS], self._places[self._origin + _STANDS]
+        self._stands_there = self._origin + _STANDS
+        own = _Name(name, gains)
+        parents = [_Parent(field, said, gains) for field, said in ((Field.FATHER, father), (Field.MOTHER, mother))]
+        self._names = _Kept(own.most)
         self._fathers, self._mothers = (_Kept(parent.most) for parent in parents)
-        self._parents_best = sum(parent.best for parent in parents)
-        self._sex, self._number, self._card, self._insurance, self._phone, self._people = values[:6]
-        self._unit, self._origin, self._departed, self._destination = values[6:]
-        self._stayed = [self._placed((unit, *_STANDS)) for unit in (f"not {self._origin}", self._origin)]
-        kinds = ((Field.OLD_CARD, self._card), (Field.INSURANCE, self._insurance), (Field.PHONE, self._phone))
-        self._others_best = sum(max(0.0, *gains.of[kind].values()) for kind, mine in kinds if mine)
-        self._others_best += max(0.0, self._of_people(self._people))
+        kinds = ((Field.OLD_CARD, self._card), (Field.PHONE, self._phone))
+        cards = sum(max(gains.of[kind].values()) for kind, mine in kinds if mine)
+        # What the parents may still say, with the own name before them, with cards and people before that.
+        self._rest_of_names = sum(parent.best for parent in parents)
+        self._rest_but_cards = self._rest_of_names + own.best
+        self._rest = self._rest_but_cards + cards + max(0.0, self._peoples[self._people])
 
-    def promise(self, text: str, floor: float = -inf) -> float:
-        """As ``at_most``, and without end for one number on two people, which is an alarm however little they are
-        alike, and for one report under two ids.
-        """
-        said = text.split(_SEPARATOR)
-        number, report = said[_NUMBER_AT], said[_REPORT_AT]
-        if (number != "" and number == self._number) or (report != "" and report == self._report):
-            return inf
-        return self._highest(said, floor)
-
-    def at_most(self, text: str, floor: float = -inf) -> float:
+    def promise(self, text: str, floor: float = -inf, *, alarms: bool = True) -> float:
         """What the score with the record of that glance cannot exceed, in bits. Where that is less than ``floor``, only
-        that it is less need be worked out.
-        """
-        return self._highest(text.split(_SEPARATOR), floor)
+        that it is less need be worked out: what costs little and tells much comes first, and nearly everybody is seen
+        to be a stranger before names are looked at.
 
-    def _highest(self, said: list[str], floor: float) -> float:
-        """What costs little and tells most comes first: nearly everybody is seen to be a stranger before names are
-        looked at.
+        ``alarms``: without end for one number on two people, which is an alarm however little they are alike, and for
+        one report under two ids.
         """
-        _, birth, sex, number, card, insurance, phone, people, *place, name, father, mother = said
+        report, number, insurance, birth, sex, place, others = text.split(_SEPARATOR, _BEFORE_NAMES)
+        if report and alarms and report == self._report:
+            return inf
         bits = self._prior
-        bits += self._far if self._is_far_in_one_year(birth) else self._births[birth]
-        bits += self._stayed[place[0] == self._origin] if place[1:] == _STANDS else self._places[tuple(place)]
+        if number and self._number:
+            if number[-_TAIL:] != self._number_tail and not number.startswith(self._number_head):
+                bits += self._number_apart
+            elif number == self._number and alarms:
+                return inf
+            else:
+                bits += self._of_number(Field.NUMBER, number, self._number)
+        if insurance and self._insurance:
+            if insurance[-_TAIL:] != self._insurance_tail and not insurance.startswith(self._insurance_head):
+                bits += self._insurance_apart
+            else:
+                bits += self._of_number(Field.INSURANCE, insurance, self._insurance)
+        bits += self._births[birth]
+        if place.endswith(_STANDS) and place != _STANDS:
+            bits += self._staying[place == self._stands_there]
+        else:
+            bits += self._places[place]
         if sex:
             bits += self._sexes[sex]
-        if number and self._number:
-            bits += self._of_number(number)
-        if bits < floor - self._names_best - self._parents_best - self._others_best:
-            return bits
-        bits += self._others(card, insurance, phone) + self._peoples[people]
-        if bits < floor - self._names_best - self._parents_best:
-            return bits
+        if bits + self._rest < floor:
+            return bits + self._rest
+        card, phone, people, name, father, mother = others.split(_SEPARATOR)
+        bits += self._cards(card, phone) + self._peoples[people]
+        if bits + self._rest_but_cards < floor:
+            return bits + self._rest_but_cards
         bits += self._names[name]
-        if bits < floor - self._parents_best:
-            return bits
+        if bits + self._rest_of_names < floor:
+            return bits + self._rest_of_names
         return bits + self._fathers[father] + self._mothers[mother]
 
     def _of_sex(self, sex: str) -> float:
@@ -232,27 +239,23 @@ class Ceiling:
 
     def _born(self, text: str) -> float:
         gains = self._gains.of[Field.BIRTH]
+        mine = self._born_text
+        if len(text) == len(mine) == _DAY_CHARACTERS and text[:_YEAR_CHARACTERS] == mine[:_YEAR_CHARACTERS]:
+            days = mine[_YEAR_CHARACTERS + 1 :], text[_YEAR_CHARACTERS + 1 :]
+            return gains[_level_in_year(*days, isleap(int(mine[:_YEAR_CHARACTERS])))]
         level = birth_level(self._birth, _date(text))
         return 0.0 if level is None else gains[level]
 
-    def _is_far_in_one_year(self, text: str) -> bool:
-        """Two whole dates of one year that have nothing else in common: the greatest part of a block by far."""
-        is_day = len(text) == _DAY_CHARACTERS and self._year != ""
-        return is_day and text[:_YEAR_CHARACTERS] == self._year and text[_YEAR_CHARACTERS + 1 :] not in self._near
+    def _of_number(self, field: Field, number: str, mine: str) -> float:
+        level = number_level(number, mine)
+        return 0.0 if level is None else self._gains.of[field][level]
 
-    def _of_number(self, number: str) -> float:
-        level = number_level(number, self._number)
-        return 0.0 if level is None else self._gains.of[Field.NUMBER][level]
-
-    def _others(self, card: str, insurance: str, phone: str) -> float:
+    def _cards(self, card: str, phone: str) -> float:
         bits = 0.0
         gains = self._gains.of
         if card and self._card:
             level = old_card_level(card, self._card)
             bits += gains[Field.OLD_CARD][level] if level is not None else 0.0
-        if insurance and self._insurance:
-            level = number_level(insurance, self._insurance)
-            bits += gains[Field.INSURANCE][level] if level is not None else 0.0
         if phone and self._phone:
             bits += gains[Field.PHONE][SAME if phone == self._phone else DIFFERENT]
         return bits
@@ -265,8 +268,8 @@ class Ceiling:
         frequency = self._gains.parameters.frequency(Field.ETHNICITY, people)
         return self._gains.rare(Field.ETHNICITY, SAME, frequency)
 
-    def _placed(self, place: tuple[str, ...]) -> float:
-        unit, origin, departed, destination = place
+    def _placed(self, place: str) -> float:
+        unit, origin, departed, destination = place.split(_PLACES)
         bits = 0.0
         asked = [(a, b) for a, b in ((self._origin, unit), (origin, self._unit)) if a and b]
         if asked:

@@ -65,6 +65,8 @@ def birth_level(one: PartialDate | None, other: PartialDate | None) -> Birth | N
         return _vague_level(one, other, placeholder=placeholder)
     if one == other:
         return Birth.SAME_DAY
+    if abs(one.year - other.year) > 1 and (one.month, one.day) != (other.month, other.day):
+        return Birth.DIFFERENT  # years apart, and more than one place is written otherwise: nearly all pairs
     if (one.year, one.month, one.day) == (other.year, other.day, other.month):
         return Birth.SWAPPED
     apart = abs((one.earliest - other.earliest).days)
