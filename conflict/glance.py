@@ -22,7 +22,7 @@ from conflict.levels import Birth, Number, Parent, SexLevel, birth_level, number
 from conflict.names import DROPPED, PARTIAL, PersonName
 from conflict.parameters import PROBABILITY_MIN, Parameters
 from conflict.score import parent_chance
-from conflict.syllables import HOMOPHONES, Likeness, spoken
+from conflict.syllables import HOMOPHONES, Likeness, is_one_slip, spoken
 from conflict.text import folded
 
 Key = TypeVar("Key", bound=Hashable)
@@ -37,7 +37,11 @@ _STANDS: Final = f"{_PLACES}{_PLACES}{_STAYED}{_PLACES}"  # after the unit: who 
 _UNKNOWN_UNIT: Final = "?"
 _BEFORE_NAMES: Final = 6
 _UNSURE: Final = "?"
-"""A name of which no part can be told apart: shortened, in another order, with a prefix, or of one word."""
+"""Before the words of a name whose parts cannot be told apart: with a prefix, perhaps in another order, or of one word.
+Alone: not even the words can be told.
+"""
+_INITIAL: Final = "."  # after a word of which only the beginning was written
+_MARKS_OF_OURS: Final = frozenset({_SEPARATOR, _UNSURE, _INITIAL, " "})
 _YEAR_CHARACTERS = 4
 _DAY_CHARACTERS = 10
 _TAIL: Final = 4  # letters at the end of a number
@@ -70,16 +74,17 @@ def _words(name: PersonName) -> str:
     words = name.words
     if not name.says_anything:
         return ""
-    plain = name.family is not None and name.given is not None and not name.prefix
-    if not plain or any(word.initial or word.unreadable or _SEPARATOR in word.key for word in words):
+    if any(word.unreadable or not _MARKS_OF_OURS.isdisjoint(word.key) for word in words):
         return _UNSURE
-    return " ".join(word.key for word in words)
+    if name.family is not None and name.given is not None and not name.prefix:
+        return " ".join(word.key + _INITIAL * word.initial for word in words)
+    return _UNSURE if any(word.initial for word in words) else _UNSURE + " ".join(word.key for word in words)
 
 
 @lru_cache(maxsize=_WORDS_KEPT)
 def _sound(key: str) -> str:
     """Equal for all words whose likeness is one of ``_OF_ONE_SOUND``, and perhaps for others."""
-    heard = folded(spoken(key))
+    heard = folded(spoken(key.rstrip(_INITIAL)))
     return _ONE_OF.get(heard, heard)
 
 
@@ -187,6 +192,7 @@ class Ceiling:
         # What the parents may still say, with the own name before them, with cards and people before that.
         self._rest_of_names = sum(parent.best for parent in parents)
         self._rest_but_cards = self._rest_of_names + own.best
+        self._usual_rest = self._rest_of_names + own.usual
         self._rest = self._rest_but_cards + cards + max(0.0, self._peoples[self._people])
 
     def promise(self, text: str, floor: float = -inf, *, alarms: bool = True) -> float:
@@ -224,8 +230,9 @@ class Ceiling:
             return bits + self._rest
         card, phone, people, name, father, mother = others.split(_SEPARATOR)
         bits += self._cards(card, phone) + self._peoples[people]
-        if bits + self._rest_but_cards < floor:
-            return bits + self._rest_but_cards
+        rest = self._rest_but_cards if _UNSURE in name else self._usual_rest
+        if bits + rest < floor:
+            return bits + rest
         bits += self._names[name]
         if bits + self._rest_of_names < floor:
             return bits + self._rest_of_names
@@ -284,38 +291,85 @@ class Ceiling:
 
 
 class _Name:
-    """A person's own name; ``best``: what it can say at most."""
+    """A person's own name; ``best``: what it can say at most, ``usual``: where both are written in the usual way."""
 
     def __init__(self, text: str, gains: Gains) -> None:
         self._text = text
-        self._sounds = _sounds(text)
-        self._anything = sum(max(_most(gains, field, None), 0.0) for field in _NAMES)
+        self._told = text.strip(_UNSURE)
+        words = self._told.replace(_INITIAL, "").split(" ")
+        self._sounds = _sounds(self._told)
+        self._initial = {field: gains.of[field][Likeness.INITIAL] for field in _NAMES}
+        self._different = {field: gains.of[field][Likeness.DIFFERENT] for field in _NAMES}
         self._otherwise = {field: gains.best(field, _OTHERWISE) for field in _NAMES}
         self._patched = gains.best(Field.MIDDLE, (*_OTHERWISE, PARTIAL))
         self._shorter = gains.best(Field.MIDDLE, (Likeness.DIFFERENT, DROPPED, PARTIAL))
-        words = text.split(" ")
         self._best = {
             Field.FAMILY: _most(gains, Field.FAMILY, words[0]),
             Field.MIDDLE: _most(gains, Field.MIDDLE, " ".join(words[1:-1])),
             Field.GIVEN: _most(gains, Field.GIVEN, words[-1]),
         }
-        best = sum(max(0.0, self._best[field], self._otherwise[field]) for field in _NAMES)
-        self.best = max(0.0, self._anything, best + max(0.0, self._patched, self._shorter))
+        self._exchanged = sum(max(bits, 0.0) for bits in self._best.values())
+        self.usual = self._exchanged + max(0.0, *self._initial.values(), self._patched, self._shorter)
+        known = words if self._told else [None]  # a word may stand anywhere
+        ends = sum(max(0.0, *(_most(gains, field, word) for word in known)) for field in (Field.FAMILY, Field.GIVEN))
+        self._anything = ends + max(0.0, _most(gains, Field.MIDDLE, None))
+        self.best = max(self.usual, self._anything) if text else 0.0
 
     def most(self, text: str) -> float:
         if not text or not self._text:
             return 0.0
-        if _UNSURE in {text, self._text}:
-            return self._anything
+        if text[0] == _UNSURE or self._text[0] == _UNSURE:
+            return self._of_unusual(text)
         ours, theirs = self._sounds, _sounds(text)
+        if len(ours) == len(theirs) and self._may_be_exchanged(text):
+            return self._exchanged  # the words may stand in another order
+        if _INITIAL in text or _INITIAL in self._text:
+            return self._of_initials(text)
         best, otherwise = self._best, self._otherwise
-        if len(ours) == len(theirs) and (len(ours) == _WORDS_OF_A_PAIR or _in_order(self._text) == _in_order(text)):
-            return sum(max(bits, 0.0) for bits in best.values())  # the words may stand in another order
         bits = best[Field.FAMILY] if ours[0] == theirs[0] else otherwise[Field.FAMILY]
         bits += best[Field.GIVEN] if ours[-1] == theirs[-1] else otherwise[Field.GIVEN]
         if len(ours) != len(theirs):
             return bits + self._shorter
         return bits + (best[Field.MIDDLE] if ours[1:-1] == theirs[1:-1] else self._patched)
+
+    def _of_unusual(self, text: str) -> float:
+        """Where nothing tells which word is the given name; no word in common is no part in common."""
+        told = text.strip(_UNSURE)
+        if told and self._told and _INITIAL not in told + self._told and set(self._sounds).isdisjoint(_sounds(told)):
+            return 0.0
+        return self._anything
+
+    def _may_be_exchanged(self, text: str) -> bool:
+        if len(self._sounds) == _WORDS_OF_A_PAIR:
+            (first, last), (its_first, its_last) = self._text.split(" "), text.split(" ")
+            return _is_close(first, its_last) and _is_close(last, its_first)
+        return _in_order(self._text) == _in_order(text)
+
+    def _of_initials(self, text: str) -> float:
+        ours, theirs = self._text.split(" "), text.split(" ")
+        bits = self._part(Field.FAMILY, ours[0], theirs[0]) + self._part(Field.GIVEN, ours[-1], theirs[-1])
+        middle = max(self._initial[Field.MIDDLE], self._patched, self._shorter)
+        return bits + (max(middle, self._best[Field.MIDDLE]) if self._sounds[1:-1] == _sounds(text)[1:-1] else middle)
+
+    def _part(self, field: Field, word: str, other: str) -> float:
+        if _sound(word) == _sound(other):
+            return self._best[field]
+        if _INITIAL not in word + other:
+            return self._otherwise[field]
+        return self._initial[field] if _begins(word, other) else self._different[field]
+
+
+def _is_close(word: str, other: str) -> bool:
+    """Whether two words may stand for each other in another place, perhaps with a slip."""
+    if _INITIAL in word + other:
+        return _begins(word, other)
+    return _sound(word) == _sound(other) or is_one_slip(folded(word), folded(other))
+
+
+def _begins(word: str, other: str) -> bool:
+    """Whether one is how the other begins, or what is left of it."""
+    one, two = folded(word.rstrip(_INITIAL)), folded(other.rstrip(_INITIAL))
+    return one.startswith(two) or two.startswith(one)
 
 
 def _most(gains: Gains, field: Field, word: str | None) -> float:
@@ -331,14 +385,19 @@ def _most(gains: Gains, field: Field, word: str | None) -> float:
     )
 
 
+def _is_unusual(text: str) -> bool:
+    return _UNSURE in text or _INITIAL in text
+
+
 class _Parent:
     """The name of a parent, as a whole; ``best``: what it can say at most."""
 
     def __init__(self, field: Field, text: str, gains: Gains) -> None:
         self._text = text
         self._sounds = _sounds(text)
+        self._is_unusual = _is_unusual(text)
         self._apart = gains.best(field, (Parent.SIMILAR, Parent.DIFFERENT))
-        family, *middle, given = ("", "") if _UNSURE in text or " " not in text else text.split(" ")
+        family, *middle, given = ("", "") if _is_unusual(text) or " " not in text else text.split(" ")
         words = PART_SEPARATOR.join((given, " ".join(middle), family))
         chance = parent_chance(field, words, gains.parameters)
         self.best = max(gains.rare(field, Parent.SAME, chance), gains.of[field][Parent.VARIANT], 0.0)
@@ -346,7 +405,7 @@ class _Parent:
     def most(self, text: str) -> float:
         if not text or not self._text:
             return 0.0
-        if _UNSURE in {text, self._text}:
+        if _is_unusual(text) or self._is_unusual:
             return self.best
         theirs = _sounds(text)
         return self.best if self._sounds[-1] in theirs or theirs[-1] in self._sounds else self._apart

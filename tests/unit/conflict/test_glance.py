@@ -25,6 +25,8 @@ GAINS = Gains(current_parameters())
 NAMES = (
     *("Nguyễn Văn Hùng", "Nguyễn Văn Hưng", "Nguyễn Hùng", "Hùng Nguyễn", "N. V. Hùng", "Hùng", "Nguyen Van Hung"),
     *("Niê Y Wang", "Y Wang Niê", "Y Wang", "Wang", "Siu H'Blen", "HBlen Siu", "Trai", "Bé Gái", "Nguyễn Thị Gái"),
+    *("N Văn Hùng", "Nguyễn V. H.", "Ng. Hùng", "H. Nguyễn", "Nguyễn V Hùng", "Hùng N.", "N. N.", "V. Hùng", "N. N"),
+    *("Trần Văn Thị", "Thị Trần Văn", "Hồ Văn", "Hô Vân", "Vân Hô", "Văng Hồ", "Y Wang N.", "W. Niê", "Niê Wang"),
     *("Hoàng Thị Phúc", "Huỳnh Thị Phước", "Vũ Sinh", "Võ Sanh", "Võ Sang", "Sang Võ", "Trần Xang", "Trần Thị Ánh Anh"),
     *("Trần Thị Anh Ánh", "Trần Minh Hoàng", "Trần Hoàng Minh", "Minh Trần Hoàng", "NguyÔn V¨n Hïng", "Lý Lí", "Lí Lý"),
     *(
