@@ -34,8 +34,8 @@ _SHARING = "SELECT party FROM block_key WHERE key = ? LIMIT ?"
 _SIZE = "SELECT count(*) FROM (SELECT 1 FROM block_key WHERE key = ? LIMIT ?)"
 _GLANCES = "SELECT number, glance FROM desk_party WHERE number IN (SELECT value FROM json_each(?))"
 _ARRIVALS_SHARING = (
-    "SELECT k.party, p.glance, p.left_out, p.candidates FROM block_key AS k JOIN desk_party AS p ON p.number = k.party "
-    "WHERE k.key = ? AND k.arrival = 1"
+    "SELECT k.party, p.glance, p.sheet, p.left_out, p.candidates "
+    "FROM block_key AS k JOIN desk_party AS p ON p.number = k.party WHERE k.key = ? AND k.arrival = 1"
 )
 _ONE_MORE = "UPDATE desk_party SET candidates = candidates + 1 WHERE number = ?"
 _ON_SHEET = "SELECT number FROM desk_party WHERE sheet = ? AND sheet <> 0 AND arrival = 1"
@@ -156,10 +156,11 @@ class Keys:
         more: list[int] = []
         ceiling: Ceiling | None = None
         for key in entry.keys:
-            arrivals: list[tuple[int, str, int, int]] = self._connection.execute(_ARRIVALS_SHARING, (key,)).fetchall()  # type: ignore[assignment]
-            for number, said, left_out, candidates in arrivals:
+            arrivals: list[tuple[Any, ...]] = self._connection.execute(_ARRIVALS_SHARING, (key,)).fetchall()
+            for number, said, sheet, left_out, candidates in arrivals:
                 ceiling = ceiling or Ceiling(entry.glance, self._gains)
-                if ceiling.promise(said, self._floor) >= self._floor:
+                floor = self._floor if sheet else self._gains.parameters.thresholds.review  # nobody came along
+                if ceiling.promise(said, floor) >= floor:
                     near.add(number)
                 elif key in changed:
                     if left_out or candidates >= CANDIDATES_MAX or self._is_at_the_limit(key):
