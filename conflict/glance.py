@@ -189,11 +189,9 @@ class Ceiling:
         self._fathers, self._mothers = (_Kept(parent.most) for parent in parents)
         kinds = ((Field.OLD_CARD, self._card), (Field.PHONE, self._phone))
         cards = sum(max(gains.of[kind].values()) for kind, mine in kinds if mine)
-        # What the parents may still say, with the own name before them, with cards and people before that.
-        self._rest_of_names = sum(parent.best for parent in parents)
-        self._rest_but_cards = self._rest_of_names + own.best
-        self._usual_rest = self._rest_of_names + own.usual
-        self._rest = self._rest_but_cards + cards + max(0.0, self._peoples[self._people])
+        self._cards_best = cards + max(0.0, self._peoples[self._people])
+        self._parents_best = sum(parent.best for parent in parents)
+        self._names_best, self._usual_best = self._parents_best + own.best, self._parents_best + own.usual
 
     def promise(self, text: str, floor: float = -inf, *, alarms: bool = True) -> float:
         """What the score with the record of that glance cannot exceed, in bits. Where that is less than ``floor``, only
@@ -226,16 +224,16 @@ class Ceiling:
             bits += self._places[place]
         if sex:
             bits += self._sexes[sex]
-        if bits + self._rest < floor:
-            return bits + self._rest
+        names_best = self._names_best if _UNSURE in others else self._usual_best
+        if bits + names_best + self._cards_best < floor:
+            return bits + names_best + self._cards_best
         card, phone, people, name, father, mother = others.split(_SEPARATOR)
         bits += self._cards(card, phone) + self._peoples[people]
-        rest = self._rest_but_cards if _UNSURE in name else self._usual_rest
-        if bits + rest < floor:
-            return bits + rest
+        if bits + names_best < floor:
+            return bits + names_best
         bits += self._names[name]
-        if bits + self._rest_of_names < floor:
-            return bits + self._rest_of_names
+        if bits + self._parents_best < floor:
+            return bits + self._parents_best
         return bits + self._fathers[father] + self._mothers[mother]
 
     def _of_sex(self, sex: str) -> float:

@@ -154,13 +154,16 @@ class Keys:
         """
         near = set(self.on_sheet(entry.sheet))
         more: list[int] = []
+        seen: dict[int, bool] = {}
         ceiling: Ceiling | None = None
         for key in entry.keys:
             arrivals: list[tuple[Any, ...]] = self._connection.execute(_ARRIVALS_SHARING, (key,)).fetchall()
             for number, said, sheet, left_out, candidates in arrivals:
-                ceiling = ceiling or Ceiling(entry.glance, self._gains)
-                floor = self._floor if sheet else self._gains.parameters.thresholds.review  # nobody came along
-                if ceiling.promise(said, floor) >= floor:
+                if number not in seen:
+                    ceiling = ceiling or Ceiling(entry.glance, self._gains)
+                    floor = self._floor if sheet else self._gains.parameters.thresholds.review  # nobody came along
+                    seen[number] = ceiling.promise(said, floor) >= floor
+                if seen[number]:
                     near.add(number)
                 elif key in changed:
                     if left_out or candidates >= CANDIDATES_MAX or self._is_at_the_limit(key):
