@@ -37,9 +37,7 @@ _STANDS: Final = f"{_PLACES}{_PLACES}{_STAYED}{_PLACES}"  # after the unit: who 
 _UNKNOWN_UNIT: Final = "?"
 _BEFORE_NAMES: Final = 6
 _UNSURE: Final = "?"
-"""Before the words of a name whose parts cannot be told apart: with a prefix, perhaps in another order, or of one word.
-Alone: not even the words can be told.
-"""
+"""Before the words of a name without a given name. Alone: not even the words can be told."""
 _INITIAL: Final = "."  # after a word of which only the beginning was written
 _MARKS_OF_OURS: Final = frozenset({_SEPARATOR, _UNSURE, _INITIAL, " "})
 _YEAR_CHARACTERS = 4
@@ -76,7 +74,7 @@ def _words(name: PersonName) -> str:
         return ""
     if any(word.unreadable or not _MARKS_OF_OURS.isdisjoint(word.key) for word in words):
         return _UNSURE
-    if name.family is not None and name.given is not None and not name.prefix:
+    if name.given is not None:
         return " ".join(word.key + _INITIAL * word.initial for word in words)
     return _UNSURE if any(word.initial for word in words) else _UNSURE + " ".join(word.key for word in words)
 
@@ -307,11 +305,11 @@ class _Name:
             Field.GIVEN: _most(gains, Field.GIVEN, words[-1]),
         }
         self._exchanged = sum(max(bits, 0.0) for bits in self._best.values())
-        self.usual = self._exchanged + max(0.0, *self._initial.values(), self._patched, self._shorter)
-        known = words if self._told else [None]  # a word may stand anywhere
-        ends = sum(max(0.0, *(_most(gains, field, word) for word in known)) for field in (Field.FAMILY, Field.GIVEN))
-        self._anything = ends + max(0.0, _most(gains, Field.MIDDLE, None))
-        self.best = max(self.usual, self._anything) if text else 0.0
+        ends = max(self._exchanged, *(_most(gains, Field.GIVEN, word) for word in words))
+        self.usual = ends + max(0.0, *self._initial.values(), self._patched, self._shorter)
+        self._any_given = max(_most(gains, Field.GIVEN, word) for word in words)
+        self._anything = sum(max(0.0, _most(gains, field, None)) for field in _NAMES)
+        self.best = max(self.usual, self._any_given, self._anything) if text else 0.0
 
     def most(self, text: str) -> float:
         if not text or not self._text:
@@ -319,6 +317,8 @@ class _Name:
         if text[0] == _UNSURE or self._text[0] == _UNSURE:
             return self._of_unusual(text)
         ours, theirs = self._sounds, _sounds(text)
+        if len(ours) == 1 or len(theirs) == 1:
+            return self._of_one_word(text)
         if len(ours) == len(theirs) and self._may_be_exchanged(text):
             return self._exchanged  # the words may stand in another order
         if _INITIAL in text or _INITIAL in self._text:
@@ -330,8 +330,13 @@ class _Name:
             return bits + self._shorter
         return bits + (best[Field.MIDDLE] if ours[1:-1] == theirs[1:-1] else self._patched)
 
+    def _of_one_word(self, text: str) -> float:
+        """The given name, and nothing else is said of one of them; it may stand elsewhere in the other."""
+        straight = self._part(Field.GIVEN, *(said.rpartition(" ")[2] for said in (self._text, text)))
+        return straight if set(self._sounds).isdisjoint(_sounds(text)) else max(straight, self._any_given)
+
     def _of_unusual(self, text: str) -> float:
-        """Where nothing tells which word is the given name; no word in common is no part in common."""
+        """Where a given name is missing; no word in common is no part in common."""
         told = text.strip(_UNSURE)
         if told and self._told and _INITIAL not in told + self._told and set(self._sounds).isdisjoint(_sounds(told)):
             return 0.0
@@ -383,27 +388,30 @@ def _most(gains: Gains, field: Field, word: str | None) -> float:
     )
 
 
-def _is_unusual(text: str) -> bool:
-    return _UNSURE in text or _INITIAL in text
-
-
 class _Parent:
     """The name of a parent, as a whole; ``best``: what it can say at most."""
 
     def __init__(self, field: Field, text: str, gains: Gains) -> None:
         self._text = text
         self._sounds = _sounds(text)
-        self._is_unusual = _is_unusual(text)
         self._apart = gains.best(field, (Parent.SIMILAR, Parent.DIFFERENT))
-        family, *middle, given = ("", "") if _is_unusual(text) or " " not in text else text.split(" ")
+        said = text.replace(_INITIAL, "")
+        family, *middle, given = said.split(" ") if " " in said else ("", said)
         words = PART_SEPARATOR.join((given, " ".join(middle), family))
-        chance = parent_chance(field, words, gains.parameters)
+        chance = 0.0 if _UNSURE in text else parent_chance(field, words, gains.parameters)
         self.best = max(gains.rare(field, Parent.SAME, chance), gains.of[field][Parent.VARIANT], 0.0)
 
     def most(self, text: str) -> float:
         if not text or not self._text:
             return 0.0
-        if _is_unusual(text) or self._is_unusual:
+        if _UNSURE in text or _UNSURE in self._text:
+            return self.best if _UNSURE in {text, self._text} else 0.0  # without a given name nothing is compared
+        if _INITIAL in text + self._text and self._may_be_other_way_round(text):
             return self.best
         theirs = _sounds(text)
         return self.best if self._sounds[-1] in theirs or theirs[-1] in self._sounds else self._apart
+
+    def _may_be_other_way_round(self, text: str) -> bool:
+        """Where a given name is an initial, or both are of two words."""
+        pair = len(self._sounds) == len(_sounds(text)) == _WORDS_OF_A_PAIR
+        return pair or text.endswith(_INITIAL) or self._text.endswith(_INITIAL)

@@ -157,6 +157,7 @@ class Keys:
         seen: dict[int, bool] = {}
         ceiling: Ceiling | None = None
         for key in entry.keys:
+            at_the_limit: bool | None = None
             arrivals: list[tuple[Any, ...]] = self._connection.execute(_ARRIVALS_SHARING, (key,)).fetchall()
             for number, said, sheet, left_out, candidates in arrivals:
                 if number not in seen:
@@ -166,7 +167,8 @@ class Keys:
                 if seen[number]:
                     near.add(number)
                 elif key in changed:
-                    if left_out or candidates >= CANDIDATES_MAX or self._is_at_the_limit(key):
+                    at_the_limit = self._is_at_the_limit(key) if at_the_limit is None else at_the_limit
+                    if left_out or candidates >= CANDIDATES_MAX or at_the_limit:
                         near.add(number)
                     else:
                         more.append(number)

@@ -112,6 +112,32 @@ def test_no_two_names_score_higher_than_their_ceiling(name: str) -> None:
         assert not hides(mine, theirs)
 
 
+def test_no_two_names_of_the_same_few_words_score_higher_than_their_ceiling() -> None:
+    words = (
+        "Nguyễn",
+        "N.",
+        "Văn",
+        "V.",
+        "Hùng",
+        "H.",
+        "Hung",
+        "Niê",
+        "Y",
+        "H'Blen",
+        "Hường",
+        "Gái",
+        "Văng",
+        "Dung",
+        "Đung",
+    )
+    source = random.Random(8)
+    names = [" ".join(source.choices(words, k=source.randint(1, 4))) for _ in range(2_000)]
+    for one, other in zip(names, source.sample(names, len(names)), strict=True):
+        for field in ("full_name", "mother_name", "father_name"):
+            mine, theirs = describe({field: one}), describe({field: other})
+            assert not hides(mine, theirs), (field, one, other)
+
+
 def test_in_a_province_nobody_is_hidden_and_nearly_all_strangers_are_seen_as_such(tmp_path: Path) -> None:
     generate(SynthConfig(seed=5, persons=2_500, moves=300, difficulty="hard"), tmp_path)
     province = read_province(tmp_path)
