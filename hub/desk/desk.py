@@ -20,7 +20,7 @@ from conflict.cases import State
 from conflict.claims import EventRef, recorded_instant
 from conflict.decisions import Parameters as DecisionParameters
 from conflict.decisions import parameters_of
-from conflict.glance import Gains
+from conflict.gains import Gains
 from conflict.links import Link
 from conflict.parameters import Parameters
 from conflict.places import PlaceBook

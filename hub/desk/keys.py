@@ -16,7 +16,8 @@ from typing import Any, Final, cast
 import apsw
 
 from conflict.blocking import BLOCK_RECORDS_MAX, CANDIDATES_MAX, Candidates, block_keys, gather
-from conflict.glance import Ceiling, Gains, glance
+from conflict.gains import Gains
+from conflict.glance import Ceiling, glance
 from conflict.linking import first_look_floor
 from hub.desk.descriptions import Described, Descriptions
 from hub.desk.families import look_again

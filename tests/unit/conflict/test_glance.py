@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from bench.resolver.province import read_province
 from conflict.description import Description, describe
-from conflict.glance import ROUNDING_BITS, Ceiling, Gains, glance
+from conflict.gains import Gains
+from conflict.glance import ROUNDING_BITS, Ceiling, glance
 from conflict.linking import find_links, first_look_floor
 from conflict.parameters import current_parameters
 from conflict.score import score
