@@ -9,9 +9,9 @@ exactly those who are elsewhere.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from conflict.description import Description
 from conflict.names import PersonName
@@ -84,11 +84,14 @@ def _parent_keys(description: Description) -> Iterable[str]:
     yield f"p:{sound(father)} {sound(mother)}:{birth.year:04d}"
 
 
+Ref = TypeVar("Ref", str, int)
+
+
 @dataclass(frozen=True, slots=True)
-class Candidates:
+class Candidates(Generic[Ref]):
     """References, and the keys that were not followed because too many records share them."""
 
-    refs: frozenset[str]
+    refs: frozenset[Ref]
     left_out: tuple[str, ...] = ()
 
 
@@ -105,7 +108,7 @@ class BlockIndex:
     def sharing(self, key: str) -> frozenset[str]:
         return frozenset(self._blocks.get(key, ()))
 
-    def candidates(self, description: Description, *, apart_from: Iterable[str] = ()) -> Candidates:
+    def candidates(self, description: Description, *, apart_from: Iterable[str] = ()) -> Candidates[str]:
         """Who shares a key, small blocks first."""
         blocks = {key: self._blocks[key] for key in block_keys(description) if key in self._blocks}
         return gather(blocks, apart_from=apart_from)
@@ -116,19 +119,18 @@ class BlockIndex:
 
 
 def gather(
-    blocks: Mapping[str, Iterable[str]],
+    blocks: Mapping[str, Collection[Ref]],
     *,
-    apart_from: Iterable[str] = (),
+    apart_from: Iterable[Ref] = (),
     block_max: int = BLOCK_RECORDS_MAX,
     candidates_max: int = CANDIDATES_MAX,
-) -> Candidates:
-    """The union of blocks within the limits. Sizes decide which are followed, ties the key itself."""
-    found: set[str] = set()
+) -> Candidates[Ref]:
+    """The union of blocks, each without repetition, within the limits. Sizes decide which are followed, then keys."""
+    found: set[Ref] = set()
     left_out = []
-    sized = sorted((len(refs), key, refs) for key, refs in ((key, set(refs)) for key, refs in blocks.items()))
-    for size, key, refs in sized:
-        if size > block_max or len(found | refs) > candidates_max:
+    for size, key in sorted((len(refs), key) for key, refs in blocks.items()):
+        if size > block_max or len(found.union(blocks[key])) > candidates_max:
             left_out.append(key)
         else:
-            found |= refs
+            found.update(blocks[key])
     return Candidates(frozenset(found.difference(apart_from)), tuple(left_out))

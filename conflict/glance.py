@@ -29,9 +29,9 @@ _PLACES: Final = ";"
 _STANDS: Final = f"{_PLACES}{_PLACES}{_STAYED}{_PLACES}"  # after the unit: who came from nowhere else, and has not left
 _UNKNOWN_UNIT: Final = "?"
 _BEFORE_NAMES: Final = 6
-_YEAR_CHARACTERS = 4
-_DAY_CHARACTERS = 10
-_TAIL: Final = 4  # letters at the end of a number
+YEAR_CHARACTERS = 4
+DAY_CHARACTERS = 10
+_TAIL: Final = 3  # letters at the end of a number
 _DATES_KEPT: Final = 65_536
 
 
@@ -63,7 +63,7 @@ def _level_in_year(one: str, other: str, leap: bool) -> Birth:  # noqa: FBT001
     return level
 
 
-def _ends(number: str) -> tuple[str, str]:
+def ends(number: str) -> tuple[str, str]:
     """A beginning and an end of which one is left in every text that is a slip away, and hardly ever in another: they
     leave out one letter, and two that were exchanged cannot be in both.
     """
@@ -81,23 +81,26 @@ class Ceiling:
         self._unit, self._origin, self._departed, self._destination = place.split(_PLACES)
         self._gains = gains
         self._prior = gains.prior + ROUNDING_BITS
-        self._number_head, self._number_tail = _ends(self._number)
-        self._insurance_head, self._insurance_tail = _ends(self._insurance)
+        self._number_head, self._number_tail = ends(self._number)
+        self._insurance_head, self._insurance_tail = ends(self._insurance)
         self._number_apart = gains.of[Field.NUMBER][Number.DIFFERENT]
         self._insurance_apart = gains.of[Field.INSURANCE][Number.DIFFERENT]
         self._birth, self._born_text, self._births = _date(birth), birth, Kept(self._born)
         self._places, self._sexes, self._peoples = Kept(self._placed), Kept(self._of_sex), Kept(self._of_people)
         self._staying = self._places[_UNKNOWN_UNIT + _STANDS], self._places[self._origin + _STANDS]
         self._stands_there = self._origin + _STANDS
-        own = OwnName(name, gains)
-        parents = [ParentName(field, said, gains) for field, said in ((Field.FATHER, father), (Field.MOTHER, mother))]
-        self._names = Kept(own.most)
-        self._fathers, self._mothers = (Kept(parent.most) for parent in parents)
+        self.own = OwnName(name, gains)
+        self.father, self.mother = ParentName(Field.FATHER, father, gains), ParentName(Field.MOTHER, mother, gains)
+        self._names = Kept(self.own.most)
+        self._fathers, self._mothers = Kept(self.father.most), Kept(self.mother.most)
         kinds = ((Field.OLD_CARD, self._card), (Field.PHONE, self._phone))
         cards = sum(max(gains.of[kind].values()) for kind, mine in kinds if mine)
-        self._cards_best = cards + max(0.0, self._peoples[self._people])
-        self._parents_best = sum(parent.best for parent in parents)
-        self._names_best, self._usual_best = self._parents_best + own.best, self._parents_best + own.usual
+        self.cards_best = cards + max(0.0, self._peoples[self._people])
+        left = max(gains.of[Field.DEPARTURE].values()) if self._departed != _STAYED else 0.0
+        self.places_best = max(0.0, gains.of[Field.ORIGIN][NAMED]) + max(0.0, left)
+        self._parents_best = self.father.best + self.mother.best
+        self._names_best = self._parents_best + self.own.best
+        self._usual_best = self._parents_best + self.own.usual
 
     def promise(self, text: str, floor: float = -inf, *, alarms: bool = True) -> float:
         """What the score with the record of that glance cannot exceed, in bits. Where that is less than ``floor``, only
@@ -131,8 +134,8 @@ class Ceiling:
         if sex:
             bits += self._sexes[sex]
         names_best = self._names_best if UNSURE in others else self._usual_best
-        if bits + names_best + self._cards_best < floor:
-            return bits + names_best + self._cards_best
+        if bits + names_best + self.cards_best < floor:
+            return bits + names_best + self.cards_best
         card, phone, people, name, father, mother = others.split(SEPARATOR)
         bits += self._cards(card, phone) + self._peoples[people]
         if bits + names_best < floor:
@@ -151,9 +154,9 @@ class Ceiling:
     def _born(self, text: str) -> float:
         gains = self._gains.of[Field.BIRTH]
         mine = self._born_text
-        if len(text) == len(mine) == _DAY_CHARACTERS and text[:_YEAR_CHARACTERS] == mine[:_YEAR_CHARACTERS]:
-            days = mine[_YEAR_CHARACTERS + 1 :], text[_YEAR_CHARACTERS + 1 :]
-            return gains[_level_in_year(*days, isleap(int(mine[:_YEAR_CHARACTERS])))]
+        if len(text) == len(mine) == DAY_CHARACTERS and text[:YEAR_CHARACTERS] == mine[:YEAR_CHARACTERS]:
+            days = mine[YEAR_CHARACTERS + 1 :], text[YEAR_CHARACTERS + 1 :]
+            return gains[_level_in_year(*days, isleap(int(mine[:YEAR_CHARACTERS])))]
         level = birth_level(self._birth, _date(text))
         return 0.0 if level is None else gains[level]
 

@@ -16,7 +16,7 @@ from conflict.personal_number import DIGITS
 from conflict.syllables import COMPATIBLE, is_one_slip
 
 LUNAR_DAYS: Final = range(20, 51)  # a lunar date is 20 to 50 days before the solar one
-_CLOSE_DAYS_MAX: Final = 12
+CLOSE_DAYS_MAX: Final = 12
 _YEARS_NEAR: Final = 2
 
 
@@ -73,7 +73,7 @@ def birth_level(one: PartialDate | None, other: PartialDate | None) -> Birth | N
     if apart in LUNAR_DAYS and not _one_digit(one, other):
         return Birth.LUNAR
     same_day = (one.month, one.day) == (other.month, other.day) and abs(one.year - other.year) <= _YEARS_NEAR
-    if apart <= _CLOSE_DAYS_MAX or same_day or _one_digit(one, other):
+    if apart <= CLOSE_DAYS_MAX or same_day or _one_digit(one, other):
         return Birth.SLIP
     return Birth.SAME_YEAR_ONLY if one.year == other.year else Birth.DIFFERENT
 

@@ -6,8 +6,11 @@ a slip, and no more.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from functools import lru_cache
+from math import inf
 from typing import Final
+from zlib import crc32
 
 from conflict.comparison import PART_SEPARATOR, Field
 from conflict.gains import Gains
@@ -74,6 +77,53 @@ def in_order(words: str) -> list[str]:
     return sorted(sounds(words))
 
 
+def hashed(text: str, values: int) -> int:
+    """A number below ``values``; equal for equal texts, on every machine and for ever."""
+    return crc32(text.encode()) % values
+
+
+SAYS_NOTHING: Final = 0
+_FAMILIES, _MIDDLES, _GIVENS, _ORDERS = 16, 32, 32, 32
+NAME_CODES: Final = _FAMILIES * _MIDDLES * _GIVENS * _ORDERS
+UNTOLD: Final = NAME_CODES - 1
+"""The code of a name whose words cannot be told, or are written in an unusual way: as good as any."""
+PARENT_CODES: Final = 32
+_PARENT_UNTOLD: Final = PARENT_CODES - 1
+
+
+def name_code(text: str) -> int:
+    """The words of a name (``name_words``) as a number below ``NAME_CODES``: how its parts sound, and all of its words
+    in any order.
+    """
+    if not text:
+        return SAYS_NOTHING
+    if UNSURE in text or INITIAL in text or " " not in text:
+        return UNTOLD
+    family, *middle, given = sounds(text)
+    code = hashed(family, _FAMILIES)
+    code = code * _MIDDLES + (1 + hashed(" ".join(middle), _MIDDLES - 1) if middle else 0)
+    code = code * _GIVENS + 1 + hashed(given, _GIVENS - 2)  # never 0 as a whole, and never the last one
+    return code * _ORDERS + hashed(" ".join(in_order(text)), _ORDERS)
+
+
+def _parts_of(code: int) -> tuple[int, int, int, int]:
+    code, order = divmod(code, _ORDERS)
+    code, given = divmod(code, _GIVENS)
+    family, middle = divmod(code, _MIDDLES)
+    return family, middle, given, order
+
+
+def parent_code(text: str) -> int:
+    """How the given name of a parent sounds, as a number below ``PARENT_CODES``."""
+    if not text:
+        return SAYS_NOTHING
+    return _PARENT_UNTOLD if UNSURE in text or INITIAL in text else _code_of_given(sounds(text)[-1])
+
+
+def _code_of_given(sound: str) -> int:
+    return 1 + hashed(sound, PARENT_CODES - 2)
+
+
 class OwnName:
     """A person's own name; ``best``: what it can say at most, ``usual``: where both are written in the usual way."""
 
@@ -81,7 +131,7 @@ class OwnName:
         self._text = text
         self._told = text.strip(UNSURE)
         words = self._told.replace(INITIAL, "").split(" ")
-        self._sounds = sounds(self._told)
+        self._sounds, self._code = sounds(self._told), name_code(text)
         self._initial = {field: gains.of[field][Likeness.INITIAL] for field in _NAMES}
         self._different = {field: gains.of[field][Likeness.DIFFERENT] for field in _NAMES}
         self._otherwise = {field: gains.best(field, _OTHERWISE) for field in _NAMES}
@@ -117,6 +167,21 @@ class OwnName:
         if len(ours) != len(theirs):
             return bits + self._shorter
         return bits + (best[Field.MIDDLE] if ours[1:-1] == theirs[1:-1] else self._patched)
+
+    def most_by(self, code: int) -> float:
+        """As ``most``, by the code of the other name."""
+        if not self._text or code == SAYS_NOTHING:
+            return 0.0
+        if UNTOLD in {code, self._code}:
+            return self.best
+        family, middle, given, order = _parts_of(code)
+        my_family, my_middle, my_given, my_order = _parts_of(self._code)
+        best, otherwise = self._best, self._otherwise
+        bits = best[Field.FAMILY] if family == my_family else otherwise[Field.FAMILY]
+        bits += best[Field.GIVEN] if given == my_given else otherwise[Field.GIVEN]
+        bits += max(self._patched, self._shorter, best[Field.MIDDLE] if middle == my_middle else -inf)
+        pair = middle == my_middle == 0  # perhaps in each other's place, and perhaps with a slip
+        return max(bits, self._exchanged) if pair or order == my_order else bits
 
     def _of_one_word(self, text: str) -> float:
         """The given name, and nothing else is said of one of them; it may stand elsewhere in the other."""
@@ -182,6 +247,9 @@ class ParentName:
     def __init__(self, field: Field, text: str, gains: Gains) -> None:
         self._text = text
         self._sounds = sounds(text)
+        usual = parent_code(text) != _PARENT_UNTOLD and len(self._sounds) > 1
+        codes = {_PARENT_UNTOLD, *map(_code_of_given, self._sounds)} if usual else range(PARENT_CODES)
+        self._codes: Container[int] = codes
         self._apart = gains.best(field, (Parent.SIMILAR, Parent.DIFFERENT))
         said = text.replace(INITIAL, "")
         family, *middle, given = said.split(" ") if " " in said else ("", said)
@@ -197,9 +265,16 @@ class ParentName:
         if INITIAL in text + self._text and self._may_be_other_way_round(text):
             return self.best
         theirs = sounds(text)
-        return self.best if self._sounds[-1] in theirs or theirs[-1] in self._sounds else self._apart
+        alone = len(self._sounds) == 1 and self._sounds[0] in theirs
+        return self.best if alone or theirs[-1] in self._sounds else self._apart
 
     def _may_be_other_way_round(self, text: str) -> bool:
         """Where a given name is an initial, or both are of two words."""
         pair = len(self._sounds) == len(sounds(text)) == PAIR
         return pair or text.endswith(INITIAL) or self._text.endswith(INITIAL)
+
+    def most_by(self, code: int) -> float:
+        """As ``most``, by the code of the other name."""
+        if not self._text or code == SAYS_NOTHING:
+            return 0.0
+        return self.best if code in self._codes else self._apart

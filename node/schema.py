@@ -571,6 +571,7 @@ block_key = _local(
     sa.Column("key", sa.Integer, primary_key=True, nullable=False),
     sa.Column("arrival", sa.Integer, primary_key=True, nullable=False),
     sa.Column("party", sa.Integer, primary_key=True, nullable=False),
+    sa.Column("hint", sa.Integer, nullable=False),  # what the party says in shortest (conflict.sieve)
 )
 
 desk_waiting = _local(

@@ -8,8 +8,9 @@ with one, waits for its links to be looked at again.
 from __future__ import annotations
 
 import hashlib
+import json
 import struct
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -19,6 +20,7 @@ from conflict.blocking import BLOCK_RECORDS_MAX, CANDIDATES_MAX, Candidates, blo
 from conflict.gains import Gains
 from conflict.glance import Ceiling, glance
 from conflict.linking import first_look_floor
+from conflict.sieve import Sieve, hint
 from hub.desk.descriptions import Described, Descriptions
 from hub.desk.families import look_again
 from node.ids import OriginId, RowId
@@ -29,16 +31,17 @@ _HAS_EVENTS = "SELECT 1 FROM event WHERE origin = ? AND person_id = ? LIMIT 1"
 _SELECT_PARTY = "SELECT number, arrival, sheet, keys, glance FROM desk_party WHERE origin = ? AND person_id = ?"
 _ADD_PARTY = "INSERT INTO desk_party (origin, person_id, arrival, sheet, keys) VALUES (?,?,0,0,x'') RETURNING number"
 _SET_PARTY = "UPDATE desk_party SET arrival = ?, sheet = ?, keys = ?, glance = ? WHERE number = ?"
-_ADD_KEY = "INSERT INTO block_key (key, arrival, party) VALUES (?,?,?)"
+_ADD_KEY = "INSERT INTO block_key (key, arrival, party, hint) VALUES (?,?,?,?)"
 _DROP_KEY = "DELETE FROM block_key WHERE key = ? AND arrival = ? AND party = ?"
-_SHARING = "SELECT party FROM block_key WHERE key = ? LIMIT ?"
+_SHARING = "SELECT party, hint FROM block_key WHERE key = ? LIMIT ?"
 _SIZE = "SELECT count(*) FROM (SELECT 1 FROM block_key WHERE key = ? LIMIT ?)"
 _GLANCES = "SELECT number, glance FROM desk_party WHERE number IN (SELECT value FROM json_each(?))"
-_ARRIVALS_SHARING = (
-    "SELECT k.party, p.glance, p.sheet, p.left_out, p.candidates "
-    "FROM block_key AS k JOIN desk_party AS p ON p.number = k.party WHERE k.key = ? AND k.arrival = 1"
+_ARRIVALS_SHARING = "SELECT party, hint FROM block_key WHERE key = ? AND arrival = 1"
+_ARRIVALS = "SELECT number, glance, sheet FROM desk_party WHERE number IN (SELECT value FROM json_each(?))"
+_ONE_MORE = "UPDATE desk_party SET candidates = candidates + 1 WHERE number IN (SELECT value FROM json_each(?))"
+_AT_A_LIMIT = (
+    "SELECT value FROM json_each(?) CROSS JOIN desk_party ON number = value WHERE left_out > 0 OR candidates >= ?"
 )
-_ONE_MORE = "UPDATE desk_party SET candidates = candidates + 1 WHERE number = ?"
 _ON_SHEET = "SELECT number FROM desk_party WHERE sheet = ? AND sheet <> 0 AND arrival = 1"
 _WAIT = "INSERT INTO desk_waiting (party) VALUES (?) ON CONFLICT DO NOTHING"
 _PERSON: Final = b"dansync-key"
@@ -93,24 +96,32 @@ class Keys:
         """Who shares a key, within the limits, and is not seen at a glance to be somebody else; ``alone``: no
         companions came along.
         """
-        found = self.sharing(keys, apart_from=apart_from)
-        promise, review = Ceiling(said, self._gains).promise, self._gains.parameters.thresholds.review
+        blocks = self._blocks(keys)
+        found = gather(blocks, apart_from=(apart_from,), block_max=self._block_max)
+        review = self._gains.parameters.thresholds.review
         floor = review if alone else self._floor
-        glances: Iterator[tuple[Any, ...]] = self._connection.execute(_GLANCES, (f"[{','.join(found.refs)}]",))
-        worth = [(number, bits) for number, seen in glances if (bits := promise(seen, floor)) >= floor]
+        ceiling = Ceiling(said, self._gains)
+        hints = {party: value for block in blocks.values() for party, value in block.items() if party in found.refs}
+        promise = Sieve(ceiling, said, self._gains).promise
+        hopeful = [party for party, value in hints.items() if promise(value) >= floor]
+        glances: Iterator[tuple[Any, ...]] = self._connection.execute(_GLANCES, (json.dumps(hopeful),))
+        worth = [(number, bits) for number, seen in glances if (bits := ceiling.promise(seen, floor)) >= floor]
         numbers = frozenset(number for number, bits in worth if bits >= review)
         near = frozenset(number for number, bits in worth if bits < review)
         return Found(numbers, near, len(found.refs), len(found.left_out))
 
-    def sharing(self, keys: Iterable[int], *, apart_from: int) -> Candidates:
-        """Everybody who shares a key, within the limits; the refs are numbers."""
-        blocks = {f"{key & _UNSIGNED:016x}": map(str, self._sharing(key)) for key in keys}
-        return gather(blocks, apart_from=(str(apart_from),), block_max=self._block_max)
+    def sharing(self, keys: Iterable[int], *, apart_from: int) -> Candidates[int]:
+        """Everybody who shares a key, within the limits."""
+        return gather(self._blocks(keys), apart_from=(apart_from,), block_max=self._block_max)
 
-    def _sharing(self, key: int) -> frozenset[int]:
-        """Who has a key; one more than the limit if there are more than the limit."""
-        rows = self._connection.execute(_SHARING, (key, self._block_max + 1))
-        return frozenset(row[0] for row in rows)
+    def _blocks(self, keys: Iterable[int]) -> dict[str, dict[int, int]]:
+        """Who has each key, with their hints; one more than the limit if there are more than the limit."""
+        limit = self._block_max + 1
+        found: dict[str, dict[int, int]] = {}
+        for key in keys:
+            rows: Iterator[tuple[Any, ...]] = self._connection.execute(_SHARING, (key, limit))
+            found[f"{key & _UNSIGNED:016x}"] = dict(rows)
+        return found
 
     def on_sheet(self, sheet: int) -> frozenset[int]:
         """The arrivals that were written down together; nobody for 0."""
@@ -141,7 +152,8 @@ class Keys:
         concerned = self._arrivals_near(before, gone)
         if after != before:
             self._connection.executemany(_DROP_KEY, ((key, before.arrival, number) for key in before.keys))
-            self._connection.executemany(_ADD_KEY, ((key, after.arrival, number) for key in after.keys))
+            said = hint(after.glance) if after.keys else 0
+            self._connection.executemany(_ADD_KEY, ((key, after.arrival, number, said) for key in after.keys))
             self._connection.execute(_SET_PARTY, (after.arrival, after.sheet, pack(after.keys), after.glance, number))
             concerned |= self._arrivals_near(after, come)
         self._connection.executemany(_WAIT, ((party,) for party in {number, *concerned}))
@@ -154,27 +166,39 @@ class Keys:
         had before, or has not any more: with them a block may grow too large, or be followed again, for all.
         """
         near = set(self.on_sheet(entry.sheet))
-        more: list[int] = []
-        seen: dict[int, bool] = {}
-        ceiling: Ceiling | None = None
+        if not entry.keys:
+            return frozenset(near)
+        blocks: dict[int, dict[int, int]] = {}
         for key in entry.keys:
-            at_the_limit: bool | None = None
-            arrivals: list[tuple[Any, ...]] = self._connection.execute(_ARRIVALS_SHARING, (key,)).fetchall()
-            for number, said, sheet, left_out, candidates in arrivals:
-                if number not in seen:
-                    ceiling = ceiling or Ceiling(entry.glance, self._gains)
-                    floor = self._floor if sheet else self._gains.parameters.thresholds.review  # nobody came along
-                    seen[number] = ceiling.promise(said, floor) >= floor
-                if seen[number]:
-                    near.add(number)
-                elif key in changed:
-                    at_the_limit = self._is_at_the_limit(key) if at_the_limit is None else at_the_limit
-                    if left_out or candidates >= CANDIDATES_MAX or at_the_limit:
-                        near.add(number)
-                    else:
-                        more.append(number)
-        self._connection.executemany(_ONE_MORE, ((number,) for number in more))
+            rows: Iterator[tuple[Any, ...]] = self._connection.execute(_ARRIVALS_SHARING, (key,))
+            blocks[key] = dict(rows)
+        hints = {party: value for block in blocks.values() for party, value in block.items()}
+        if not hints:
+            return frozenset(near)
+        near |= self._worth_a_look(entry.glance, hints)
+        others: set[int] = set()
+        for key in changed:
+            if blocks.get(key):
+                (near if self._is_at_the_limit(key) else others).update(blocks[key])
+        if others := others - near:
+            theirs = json.dumps(sorted(others))
+            near |= {cast("int", row[0]) for row in self._connection.execute(_AT_A_LIMIT, (theirs, CANDIDATES_MAX))}
+            self._connection.execute(_ONE_MORE, (theirs,))
         return frozenset(near)
+
+    def _worth_a_look(self, said: str, hints: Mapping[int, int]) -> set[int]:
+        """Arrivals whose candidate somebody may be who says that."""
+        ceiling = Ceiling(said, self._gains)
+        promise = Sieve(ceiling, said, self._gains).promise
+        floor, review = self._floor, self._gains.parameters.thresholds.review
+        hopeful = json.dumps([party for party, value in hints.items() if promise(value) >= floor])
+        found: set[int] = set()
+        rows: Iterator[tuple[Any, ...]] = self._connection.execute(_ARRIVALS, (hopeful,))
+        for number, seen, sheet in rows:
+            least = floor if sheet else review  # nobody came along
+            if ceiling.promise(seen, least) >= least:
+                found.add(number)
+        return found
 
     def _is_at_the_limit(self, key: int) -> bool:
         """Whether one record more or less makes a block too large to be followed."""

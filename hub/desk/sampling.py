@@ -73,7 +73,7 @@ class Sampling:
             keys = self._connection.execute("SELECT keys FROM desk_party WHERE number = ?", (number,)).fetchall()
             if here is None:
                 continue
-            for other in sorted(map(int, self._keys.sharing(unpack(keys[0][0]), apart_from=number).refs)):  # type: ignore[arg-type]
+            for other in sorted(self._keys.sharing(unpack(keys[0][0]), apart_from=number).refs):  # type: ignore[arg-type]
                 there = self._described(other)
                 if there is not None:
                     yield here.description, there.description
