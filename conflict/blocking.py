@@ -9,7 +9,7 @@ exactly those who are elsewhere.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
@@ -27,19 +27,18 @@ KEY_CHARACTERS_MAX: Final = 80
 
 def block_keys(description: Description) -> frozenset[str]:
     """The keys of a description. Two that are equal in any of them are worth comparing."""
-    keys: set[str] = set()
-    for kind, number in (
-        ("n", description.personal_id),
-        ("c", description.old_card),
-        ("i", description.insurance),
-        ("t", description.phone),
-    ):
-        if number:
-            keys.add(f"{kind}:{number}")
+    keys = set(number_keys(description.personal_id, description.old_card, description.insurance, description.phone))
     keys.update(_birth_keys(description))
     keys.update(_parent_keys(description))
     keys.update(_name_keys(description))
     return frozenset(key[:KEY_CHARACTERS_MAX] for key in keys)
+
+
+def number_keys(number: str, card: str, insurance: str, phone: str) -> Iterator[str]:
+    """The keys under which everybody is who has one of these."""
+    for kind, value in (("n", number), ("c", card), ("i", insurance), ("t", phone)):
+        if value:
+            yield f"{kind}:{value}"[:KEY_CHARACTERS_MAX]
 
 
 def sound(word: Syllable) -> str:

@@ -63,6 +63,11 @@ def _level_in_year(one: str, other: str, leap: bool) -> Birth:  # noqa: FBT001
     return level
 
 
+def stands(place: str) -> bool:
+    """Whether somebody is known to be somewhere, and has come from nowhere else and not left."""
+    return place.endswith(_STANDS) and place != _STANDS
+
+
 def ends(number: str) -> tuple[str, str]:
     """A beginning and an end of which one is left in every text that is a slip away, and hardly ever in another: they
     leave out one letter, and two that were exchanged cannot be in both.
@@ -79,6 +84,7 @@ class Ceiling:
         self._report, self._number, self._insurance, birth, self._sex, place, *others = text.split(SEPARATOR)
         self._card, self._phone, self._people, name, father, mother = others
         self._unit, self._origin, self._departed, self._destination = place.split(_PLACES)
+        self.numbers = self._number, self._card, self._insurance, self._phone
         self._gains = gains
         self._prior = gains.prior + ROUNDING_BITS
         self._number_head, self._number_tail = ends(self._number)
@@ -96,6 +102,9 @@ class Ceiling:
         kinds = ((Field.OLD_CARD, self._card), (Field.PHONE, self._phone))
         cards = sum(max(gains.of[kind].values()) for kind, mine in kinds if mine)
         self.cards_best = cards + max(0.0, self._peoples[self._people])
+        slips = max(gains.of[Field.OLD_CARD][Number.SLIP], 0.0) if self._card else 0.0
+        self.cards_of_strangers = slips + max(0.0, self._peoples[self._people])
+        self.standing_best = max(*self._staying, 0.0 if not self._origin else -inf)
         left = max(gains.of[Field.DEPARTURE].values()) if self._departed != _STAYED else 0.0
         self.places_best = max(0.0, gains.of[Field.ORIGIN][NAMED]) + max(0.0, left)
         self._parents_best = self.father.best + self.mother.best
@@ -127,7 +136,7 @@ class Ceiling:
             else:
                 bits += self._of_number(Field.INSURANCE, insurance, self._insurance)
         bits += self._births[birth]
-        if place.endswith(_STANDS) and place != _STANDS:
+        if stands(place):
             bits += self._staying[place == self._stands_there]
         else:
             bits += self._places[place]

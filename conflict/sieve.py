@@ -14,19 +14,21 @@ from typing import Final
 
 from conflict.comparison import Field
 from conflict.gains import Gains, Kept
-from conflict.glance import DAY_CHARACTERS, ROUNDING_BITS, YEAR_CHARACTERS, Ceiling, ends
+from conflict.glance import DAY_CHARACTERS, ROUNDING_BITS, YEAR_CHARACTERS, Ceiling, ends, stands
 from conflict.levels import CLOSE_DAYS_MAX, LUNAR_DAYS, Birth, Number, SexLevel
 from conflict.name_glance import NAME_CODES, PARENT_CODES, SEPARATOR, hashed, name_code, parent_code
 from conflict.syllables import is_one_slip
 
 _NUMBER_DIGITS, _INSURANCE_DIGITS = 12, 10
-_TAIL_BITS, _NUMBER_BITS, _INSURANCE_BITS, _BIRTH_BITS = 6, 11, 10, 12
+_TAIL_BITS, _NUMBER_BITS, _INSURANCE_BITS, _BIRTH_BITS = 6, 11, 10, 13
 _NAME_BITS: Final = NAME_CODES.bit_length() - 1
 _TAIL_MASK, _NUMBER_MASK, _INSURANCE_MASK = (2**bits - 1 for bits in (_TAIL_BITS, _NUMBER_BITS, _INSURANCE_BITS))
 _BIRTH_MASK, _NAME_MASK = (2**bits - 1 for bits in (_BIRTH_BITS, _NAME_BITS))
 _MISSING, _ANY = 0, 1
 """Codes of a number that is not there, and of one that is too short or too long to say what is a slip away."""
 _DAYS, _SEXES = 512, 4
+_SEX_AND_DAY: Final = _SEXES * _DAYS - 1
+_IS_REPORT, _IS_STANDING = _SEXES * _DAYS, 2 * _SEXES * _DAYS
 _MONTH: Final = 32
 _NEW_YEAR: Final = "01-01"  # often written where nobody knows the day
 _SEX_CODES: Final = {"": 0, "M": 1, "F": 2}
@@ -34,11 +36,11 @@ _OTHER_SEX: Final = 3
 
 
 def hint(text: str) -> int:
-    """The number of a glance; below 2 ** 62."""
-    report, number, insurance, birth, sex, _, _, _, _, name, father, mother = text.split(SEPARATOR)
+    """The number of a glance; below 2 ** 63."""
+    report, number, insurance, birth, sex, place, _, _, _, name, father, mother = text.split(SEPARATOR)
     value = parent_code(father) * PARENT_CODES + parent_code(mother)
     value = value << _NAME_BITS | name_code(name)
-    value = value << _BIRTH_BITS | _birth_code(birth, sex, bool(report))
+    value = value << _BIRTH_BITS | _birth_code(birth, sex, bool(report), stands(place))
     value = value << _INSURANCE_BITS | _number_code(insurance, _INSURANCE_DIGITS, _INSURANCE_BITS)
     return value << _NUMBER_BITS | _number_code(number, _NUMBER_DIGITS, _NUMBER_BITS)
 
@@ -52,8 +54,9 @@ def _number_code(number: str, digits: int, bits: int) -> int:
     return hashed(head, 2 ** (bits - _TAIL_BITS)) << _TAIL_BITS | 2 + hashed(tail, 2**_TAIL_BITS - 2)
 
 
-def _birth_code(birth: str, sex: str, report: bool) -> int:  # noqa: FBT001
-    return (report * _SEXES + _SEX_CODES.get(sex, _OTHER_SEX)) * _DAYS + _day_code(birth)
+def _birth_code(birth: str, sex: str, report: bool, standing: bool) -> int:  # noqa: FBT001
+    signs = standing * 2 + report
+    return (signs * _SEXES + _SEX_CODES.get(sex, _OTHER_SEX)) * _DAYS + _day_code(birth)
 
 
 def _day_code(birth: str) -> int:
@@ -88,39 +91,68 @@ def _levels_of_days(one: int, other: int) -> frozenset[Birth]:
     return frozenset(found)
 
 
-class Sieve:
-    """How high the score of one record can be with others, by their hints. For one search, as its ``Ceiling``."""
+@lru_cache(maxsize=64)
+def _births(day: int, sex: int, says_birth: bool, gains: Gains) -> Kept[int]:  # noqa: FBT001
+    """What sex and day of birth of others are worth for somebody; reports of one week are of the same days."""
+    of_levels = Kept[frozenset[Birth]](lambda levels: max(gains.of[Field.BIRTH][level] for level in levels))
+    same, apart = gains.of[Field.SEX][SexLevel.SAME], gains.best(Field.SEX, (SexLevel.EXPLAINED, SexLevel.DIFFERENT))
+    any_birth = max(0.0, *gains.of[Field.BIRTH].values())  # or it says nothing
 
-    def __init__(self, ceiling: Ceiling, text: str, gains: Gains) -> None:
+    def work_out(code: int) -> float:
+        its_sex, its_day = divmod(code, _DAYS)
+        bits = 0.0 if not its_sex or not sex else same if its_sex == sex else apart
+        if not says_birth:
+            return bits
+        return bits + (of_levels[_levels_of_days(day, its_day)] if day and its_day else any_birth)
+
+    return Kept(work_out)
+
+
+class Sieve:
+    """How high the score of one record can be with others, by their hints. For one search, as its ``Ceiling``.
+
+    ``strangers``: nobody is asked about who has a number, a card or a phone in common with it, because whoever has is
+    found by that and looked at anyway.
+    """
+
+    def __init__(self, ceiling: Ceiling, text: str, gains: Gains, *, strangers: bool = False) -> None:
         mine = hint(text)
         self._number, mine = mine & _NUMBER_MASK, mine >> _NUMBER_BITS
         self._insurance, mine = mine & _INSURANCE_MASK, mine >> _INSURANCE_BITS
-        mine, self._day = divmod(mine & _BIRTH_MASK, _DAYS)
-        report, self._sex = divmod(mine, _SEXES)
-        self._has_report = report > 0
-        self._says_birth = bool(text.split(SEPARATOR)[3])
-        self._gains = gains
-        self._births, self._parents = Kept(self._of_birth), Kept(self._of_parents)
-        self._names = Kept(ceiling.own.most_by)
+        signs, birth = divmod(mine & _BIRTH_MASK, _SEXES * _DAYS)
+        sex, day = divmod(birth, _DAYS)
+        self._has_report = bool(signs & 1)
+        self._births = _births(day, sex, bool(text.split(SEPARATOR)[3]), gains)
+        self._parents, self._names = Kept(self._of_parents), Kept(ceiling.own.most_by)
         self._ceiling = ceiling
-        numbers, insurances, births = (gains.of[field] for field in (Field.NUMBER, Field.INSURANCE, Field.BIRTH))
+        numbers, insurances = gains.of[Field.NUMBER], gains.of[Field.INSURANCE]
+        self._number_same = numbers[Number.SLIP] if strangers else inf  # perhaps the same one, which is an alarm
         self._number_slip, self._number_apart = numbers[Number.SLIP], numbers[Number.DIFFERENT]
+        self._insurance_same = insurances[Number.SLIP] if strangers else max(insurances.values())
         self._insurance_slip, self._insurance_apart = insurances[Number.SLIP], insurances[Number.DIFFERENT]
-        self._insurance_same = max(insurances.values())
-        self._of_levels = Kept[frozenset[Birth]](lambda levels: max(births[level] for level in levels))
-        self._most = gains.prior + 2 * ROUNDING_BITS + ceiling.places_best + ceiling.cards_best
+        bits = gains.prior + 2 * ROUNDING_BITS + (ceiling.cards_of_strangers if strangers else ceiling.cards_best)
+        self._moved, self._standing = bits + ceiling.places_best, bits + ceiling.standing_best
+        self._rest = ceiling.own.best + ceiling.father.best + ceiling.mother.best
 
-    def promise(self, value: int) -> float:
-        """What the glance of that hint can promise at most; without end where that may be without end."""
-        bits = self._most
-        number = value & _NUMBER_MASK
+    def promise(self, value: int, floor: float = -inf) -> float:
+        """What the glance of that hint can promise at most; without end where that may be without end. Where it is less
+        than ``floor``, only that it is less.
+        """
+        number, insurance = value & _NUMBER_MASK, (value >> _NUMBER_BITS) & _INSURANCE_MASK
+        value >>= _NUMBER_BITS + _INSURANCE_BITS
+        birth = value & _BIRTH_MASK
+        bits = self._standing if birth & _IS_STANDING else self._moved
+        if birth & _IS_REPORT and self._has_report:
+            return inf  # perhaps one report under two ids
+        bits += self._births[birth & _SEX_AND_DAY]
         if number and self._number:
             differs = number ^ self._number
             if not differs or _ANY in {number, self._number}:
-                return inf  # perhaps the same one, which is an alarm
-            bits += self._number_slip if not differs & _TAIL_MASK or not differs >> _TAIL_BITS else self._number_apart
-        value >>= _NUMBER_BITS
-        insurance = value & _INSURANCE_MASK
+                bits += self._number_same
+            elif not differs & _TAIL_MASK or not differs >> _TAIL_BITS:
+                bits += self._number_slip
+            else:
+                bits += self._number_apart
         if insurance and self._insurance:
             differs = insurance ^ self._insurance
             if not differs or _ANY in {insurance, self._insurance}:
@@ -129,27 +161,10 @@ class Sieve:
                 bits += self._insurance_slip
             else:
                 bits += self._insurance_apart
-        value >>= _INSURANCE_BITS
-        bits += self._births[value & _BIRTH_MASK]
+        if bits + self._rest < floor:
+            return bits + self._rest
         value >>= _BIRTH_BITS
         return bits + self._names[value & _NAME_MASK] + self._parents[value >> _NAME_BITS]
-
-    def _of_birth(self, code: int) -> float:
-        code, day = divmod(code, _DAYS)
-        report, sex = divmod(code, _SEXES)
-        if report and self._has_report:
-            return inf  # perhaps one report under two ids
-        bits = 0.0
-        if sex and self._sex:
-            gains = self._gains.of[Field.SEX]
-            alike = sex == self._sex
-            bits += gains[SexLevel.SAME] if alike else max(gains[SexLevel.EXPLAINED], gains[SexLevel.DIFFERENT])
-        if not self._says_birth:
-            return bits
-        gains = self._gains.of[Field.BIRTH]
-        if not day or not self._day:
-            return bits + max(0.0, *gains.values())  # or it says nothing
-        return bits + self._of_levels[_levels_of_days(self._day, day)]
 
     def _of_parents(self, code: int) -> float:
         father, mother = divmod(code, PARENT_CODES)

@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 
 import apsw
 
-from conflict.blocking import BLOCK_RECORDS_MAX, CANDIDATES_MAX, Candidates, block_keys, gather
+from conflict.blocking import BLOCK_RECORDS_MAX, CANDIDATES_MAX, Candidates, block_keys, gather, number_keys
 from conflict.gains import Gains
 from conflict.glance import Ceiling, glance
 from conflict.linking import first_look_floor
@@ -61,6 +61,15 @@ def key_number(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8, person=_PERSON).digest(), "big", signed=True)
 
 
+def _name(key: int) -> str:
+    """In the order of blocks of one size (``conflict.blocking.gather``)."""
+    return f"{key & _UNSIGNED:016x}"
+
+
+def _number_keys(ceiling: Ceiling) -> list[int]:
+    return [key_number(key) for key in number_keys(*ceiling.numbers)]
+
+
 def pack(keys: Iterable[int]) -> bytes:
     ordered = sorted(keys)
     return struct.pack(f">{len(ordered)}q", *ordered)
@@ -102,8 +111,11 @@ class Keys:
         floor = review if alone else self._floor
         ceiling = Ceiling(said, self._gains)
         hints = {party: value for block in blocks.values() for party, value in block.items() if party in found.refs}
-        promise = Sieve(ceiling, said, self._gains).promise
-        hopeful = [party for party, value in hints.items() if promise(value) >= floor]
+        exact = {_name(key) for key in _number_keys(ceiling)}
+        strangers = exact.isdisjoint(found.left_out)  # whoever has a number in common is found by it
+        alike = frozenset[int]().union(*(blocks[name] for name in exact if name in blocks))
+        promise = Sieve(ceiling, said, self._gains, strangers=strangers).promise
+        hopeful = [party for party, value in hints.items() if party in alike or promise(value, floor) >= floor]
         glances: Iterator[tuple[Any, ...]] = self._connection.execute(_GLANCES, (json.dumps(hopeful),))
         worth = [(number, bits) for number, seen in glances if (bits := ceiling.promise(seen, floor)) >= floor]
         numbers = frozenset(number for number, bits in worth if bits >= review)
@@ -120,7 +132,7 @@ class Keys:
         found: dict[str, dict[int, int]] = {}
         for key in keys:
             rows: Iterator[tuple[Any, ...]] = self._connection.execute(_SHARING, (key, limit))
-            found[f"{key & _UNSIGNED:016x}"] = dict(rows)
+            found[_name(key)] = dict(rows)
         return found
 
     def on_sheet(self, sheet: int) -> frozenset[int]:
@@ -172,10 +184,9 @@ class Keys:
         for key in entry.keys:
             rows: Iterator[tuple[Any, ...]] = self._connection.execute(_ARRIVALS_SHARING, (key,))
             blocks[key] = dict(rows)
-        hints = {party: value for block in blocks.values() for party, value in block.items()}
-        if not hints:
+        if not any(blocks.values()):
             return frozenset(near)
-        near |= self._worth_a_look(entry.glance, hints)
+        near |= self._worth_a_look(entry.glance, blocks)
         others: set[int] = set()
         for key in changed:
             if blocks.get(key):
@@ -186,14 +197,16 @@ class Keys:
             self._connection.execute(_ONE_MORE, (theirs,))
         return frozenset(near)
 
-    def _worth_a_look(self, said: str, hints: Mapping[int, int]) -> set[int]:
-        """Arrivals whose candidate somebody may be who says that."""
+    def _worth_a_look(self, said: str, blocks: Mapping[int, Mapping[int, int]]) -> set[int]:
+        """Arrivals whose candidate somebody may be who says that. ``blocks``: all of each key, with their hints."""
         ceiling = Ceiling(said, self._gains)
-        promise = Sieve(ceiling, said, self._gains).promise
+        hints = {party: value for block in blocks.values() for party, value in block.items()}
+        promise = Sieve(ceiling, said, self._gains, strangers=True).promise
+        alike = frozenset[int]().union(*(blocks.get(key, ()) for key in _number_keys(ceiling)))
         floor, review = self._floor, self._gains.parameters.thresholds.review
-        hopeful = json.dumps([party for party, value in hints.items() if promise(value) >= floor])
+        hopeful = [party for party, value in hints.items() if party in alike or promise(value, floor) >= floor]
         found: set[int] = set()
-        rows: Iterator[tuple[Any, ...]] = self._connection.execute(_ARRIVALS, (hopeful,))
+        rows: Iterator[tuple[Any, ...]] = self._connection.execute(_ARRIVALS, (json.dumps(hopeful),))
         for number, seen, sheet in rows:
             least = floor if sheet else review  # nobody came along
             if ceiling.promise(seen, least) >= least:
