@@ -7,6 +7,7 @@ looked at as everybody was before.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
 from math import inf
@@ -22,13 +23,18 @@ from conflict.syllables import is_one_slip
 _NUMBER_DIGITS, _INSURANCE_DIGITS = 12, 10
 _TAIL_BITS, _NUMBER_BITS, _INSURANCE_BITS, _BIRTH_BITS = 6, 11, 10, 13
 _NAME_BITS: Final = NAME_CODES.bit_length() - 1
-_TAIL_MASK, _NUMBER_MASK, _INSURANCE_MASK = (2**bits - 1 for bits in (_TAIL_BITS, _NUMBER_BITS, _INSURANCE_BITS))
-_BIRTH_MASK, _NAME_MASK = (2**bits - 1 for bits in (_BIRTH_BITS, _NAME_BITS))
+_TAIL_MASK, _NUMBER_MASK, _INSURANCE_MASK = ((1 << bits) - 1 for bits in (_TAIL_BITS, _NUMBER_BITS, _INSURANCE_BITS))
+_BIRTH_MASK, _NAME_MASK = ((1 << bits) - 1 for bits in (_BIRTH_BITS, _NAME_BITS))
 _MISSING, _ANY = 0, 1
 """Codes of a number that is not there, and of one that is too short or too long to say what is a slip away."""
 _DAYS, _SEXES = 512, 4
 _SEX_AND_DAY: Final = _SEXES * _DAYS - 1
-_IS_REPORT, _IS_STANDING = _SEXES * _DAYS, 2 * _SEXES * _DAYS
+_REPORT, _STANDING = 1, 2
+_SIGNS: Final = _REPORT | _STANDING
+_BIRTH_AT: Final = _NUMBER_BITS + _INSURANCE_BITS
+_SIGNS_AT: Final = _BIRTH_AT + _SEX_AND_DAY.bit_length()
+_NAME_AT: Final = _BIRTH_AT + _BIRTH_BITS
+_PARENTS_AT: Final = _NAME_AT + _NAME_BITS
 _MONTH: Final = 32
 _NEW_YEAR: Final = "01-01"  # often written where nobody knows the day
 _SEX_CODES: Final = {"": 0, "M": 1, "F": 2}
@@ -55,7 +61,7 @@ def _number_code(number: str, digits: int, bits: int) -> int:
 
 
 def _birth_code(birth: str, sex: str, report: bool, standing: bool) -> int:  # noqa: FBT001
-    signs = standing * 2 + report
+    signs = standing * _STANDING | report * _REPORT
     return (signs * _SEXES + _SEX_CODES.get(sex, _OTHER_SEX)) * _DAYS + _day_code(birth)
 
 
@@ -91,6 +97,25 @@ def _levels_of_days(one: int, other: int) -> frozenset[Birth]:
     return frozenset(found)
 
 
+def is_standing(value: int) -> bool:
+    """Whether a hint is that of somebody who is known to be somewhere, and has come from nowhere else and not left."""
+    return bool(value >> _SIGNS_AT & _STANDING)
+
+
+def _by_code(mine: int, bits: int, gains: Mapping[str, float], same: float) -> list[float]:
+    """What each code of a number is worth beside that one; ``same``: what it may be worth to have the same one."""
+    if mine == _MISSING:
+        return [0.0] * 2**bits
+    if mine == _ANY:
+        return [0.0] + [same] * (2**bits - 1)
+    found = [gains[Number.DIFFERENT]] * 2**bits
+    tails, head = 2**_TAIL_BITS, mine >> _TAIL_BITS
+    found[head * tails : (head + 1) * tails] = [gains[Number.SLIP]] * tails
+    found[mine % tails :: tails] = [gains[Number.SLIP]] * (2**bits // tails)
+    found[mine], found[_ANY], found[_MISSING] = same, same, 0.0
+    return found
+
+
 @lru_cache(maxsize=64)
 def _births(day: int, sex: int, says_birth: bool, gains: Gains) -> Kept[int]:  # noqa: FBT001
     """What sex and day of birth of others are worth for somebody; reports of one week are of the same days."""
@@ -117,54 +142,50 @@ class Sieve:
 
     def __init__(self, ceiling: Ceiling, text: str, gains: Gains, *, strangers: bool = False) -> None:
         mine = hint(text)
-        self._number, mine = mine & _NUMBER_MASK, mine >> _NUMBER_BITS
-        self._insurance, mine = mine & _INSURANCE_MASK, mine >> _INSURANCE_BITS
-        signs, birth = divmod(mine & _BIRTH_MASK, _SEXES * _DAYS)
+        number, insurance = mine & _NUMBER_MASK, (mine >> _NUMBER_BITS) & _INSURANCE_MASK
+        signs, birth = divmod((mine >> _BIRTH_AT) & _BIRTH_MASK, _SEXES * _DAYS)
         sex, day = divmod(birth, _DAYS)
-        self._has_report = bool(signs & 1)
         self._births = _births(day, sex, bool(text.split(SEPARATOR)[3]), gains)
         self._parents, self._names = Kept(self._of_parents), Kept(ceiling.own.most_by)
         self._ceiling = ceiling
-        numbers, insurances = gains.of[Field.NUMBER], gains.of[Field.INSURANCE]
-        self._number_same = numbers[Number.SLIP] if strangers else inf  # perhaps the same one, which is an alarm
-        self._number_slip, self._number_apart = numbers[Number.SLIP], numbers[Number.DIFFERENT]
-        self._insurance_same = insurances[Number.SLIP] if strangers else max(insurances.values())
-        self._insurance_slip, self._insurance_apart = insurances[Number.SLIP], insurances[Number.DIFFERENT]
+        of_number, of_insurance = gains.of[Field.NUMBER], gains.of[Field.INSURANCE]
+        same = of_number[Number.SLIP] if strangers else inf  # perhaps the same one, which is an alarm
+        self._numbers = _by_code(number, _NUMBER_BITS, of_number, same)
+        same = of_insurance[Number.SLIP] if strangers else max(of_insurance.values())
+        self._insurances = _by_code(insurance, _INSURANCE_BITS, of_insurance, same)
         bits = gains.prior + 2 * ROUNDING_BITS + (ceiling.cards_of_strangers if strangers else ceiling.cards_best)
-        self._moved, self._standing = bits + ceiling.places_best, bits + ceiling.standing_best
+        moved, standing = bits + ceiling.places_best, bits + ceiling.standing_best
+        repeated = inf if signs & _REPORT else moved  # perhaps one report under two ids
+        self._signs = moved, repeated, standing, max(repeated, standing)
         self._rest = ceiling.own.best + ceiling.father.best + ceiling.mother.best
 
-    def promise(self, value: int, floor: float = -inf) -> float:
-        """What the glance of that hint can promise at most; without end where that may be without end. Where it is less
-        than ``floor``, only that it is less.
-        """
-        number, insurance = value & _NUMBER_MASK, (value >> _NUMBER_BITS) & _INSURANCE_MASK
-        value >>= _NUMBER_BITS + _INSURANCE_BITS
-        birth = value & _BIRTH_MASK
-        bits = self._standing if birth & _IS_STANDING else self._moved
-        if birth & _IS_REPORT and self._has_report:
-            return inf  # perhaps one report under two ids
-        bits += self._births[birth & _SEX_AND_DAY]
-        if number and self._number:
-            differs = number ^ self._number
-            if not differs or _ANY in {number, self._number}:
-                bits += self._number_same
-            elif not differs & _TAIL_MASK or not differs >> _TAIL_BITS:
-                bits += self._number_slip
-            else:
-                bits += self._number_apart
-        if insurance and self._insurance:
-            differs = insurance ^ self._insurance
-            if not differs or _ANY in {insurance, self._insurance}:
-                bits += self._insurance_same
-            elif not differs & _TAIL_MASK or not differs >> _TAIL_BITS:
-                bits += self._insurance_slip
-            else:
-                bits += self._insurance_apart
-        if bits + self._rest < floor:
-            return bits + self._rest
-        value >>= _BIRTH_BITS
-        return bits + self._names[value & _NAME_MASK] + self._parents[value >> _NAME_BITS]
+    def sift(self, hints: Mapping[int, int], floor: float) -> list[int]:
+        """Those of whom the hint promises at least that much; ``hints`` by who has them."""
+        numbers, insurances, births, signs = self._numbers, self._insurances, self._births, self._signs
+        names, parents = self._names, self._parents
+        least = floor - self._rest
+        hopeful = [
+            (who, value, bits)
+            for who, value in hints.items()
+            if (
+                bits := numbers[value & _NUMBER_MASK]
+                + insurances[value >> _NUMBER_BITS & _INSURANCE_MASK]
+                + births[value >> _BIRTH_AT & _SEX_AND_DAY]
+                + signs[value >> _SIGNS_AT & _SIGNS]
+            )
+            >= least
+        ]
+        return [
+            who
+            for who, value, bits in hopeful
+            if bits + names[value >> _NAME_AT & _NAME_MASK] + parents[value >> _PARENTS_AT] >= floor
+        ]
+
+    def promise(self, value: int) -> float:
+        """What the glance of that hint can promise at most; without end where that may be without end."""
+        bits = self._numbers[value & _NUMBER_MASK] + self._insurances[value >> _NUMBER_BITS & _INSURANCE_MASK]
+        bits += self._births[value >> _BIRTH_AT & _SEX_AND_DAY] + self._signs[value >> _SIGNS_AT & _SIGNS]
+        return bits + self._names[value >> _NAME_AT & _NAME_MASK] + self._parents[value >> _PARENTS_AT]
 
     def _of_parents(self, code: int) -> float:
         father, mother = divmod(code, PARENT_CODES)

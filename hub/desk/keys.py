@@ -20,7 +20,7 @@ from conflict.blocking import BLOCK_RECORDS_MAX, CANDIDATES_MAX, Candidates, blo
 from conflict.gains import Gains
 from conflict.glance import Ceiling, glance
 from conflict.linking import first_look_floor
-from conflict.sieve import Sieve, hint
+from conflict.sieve import Sieve, hint, is_standing
 from hub.desk.descriptions import Described, Descriptions
 from hub.desk.families import look_again
 from node.ids import OriginId, RowId
@@ -90,6 +90,8 @@ class Found:
     near: frozenset[int]
     sharing: int
     left_out: int
+    unseen: frozenset[int]
+    """Who was left out although the key is followed for others: to them it may be a candidate all the same."""
 
 
 class Keys:
@@ -114,13 +116,14 @@ class Keys:
         exact = {_name(key) for key in _number_keys(ceiling)}
         strangers = exact.isdisjoint(found.left_out)  # whoever has a number in common is found by it
         alike = frozenset[int]().union(*(blocks[name] for name in exact if name in blocks))
-        promise = Sieve(ceiling, said, self._gains, strangers=strangers).promise
-        hopeful = [party for party, value in hints.items() if party in alike or promise(value, floor) >= floor]
-        glances: Iterator[tuple[Any, ...]] = self._connection.execute(_GLANCES, (json.dumps(hopeful),))
+        sieve = Sieve(ceiling, said, self._gains, strangers=strangers)
+        hopeful = alike.intersection(hints).union(sieve.sift(hints, floor))
+        glances: Iterator[tuple[Any, ...]] = self._connection.execute(_GLANCES, (json.dumps(sorted(hopeful)),))
         worth = [(number, bits) for number, seen in glances if (bits := ceiling.promise(seen, floor)) >= floor]
         numbers = frozenset(number for number, bits in worth if bits >= review)
         near = frozenset(number for number, bits in worth if bits < review)
-        return Found(numbers, near, len(found.refs), len(found.left_out))
+        unseen = (blocks[name].keys() for name in found.left_out if len(blocks[name]) <= self._block_max)
+        return Found(numbers, near, len(found.refs), len(found.left_out), frozenset[int]().union(*unseen))
 
     def sharing(self, keys: Iterable[int], *, apart_from: int) -> Candidates[int]:
         """Everybody who shares a key, within the limits."""
@@ -186,7 +189,7 @@ class Keys:
             blocks[key] = dict(rows)
         if not any(blocks.values()):
             return frozenset(near)
-        near |= self._worth_a_look(entry.glance, blocks)
+        near |= self._worth_a_look(entry, blocks)
         others: set[int] = set()
         for key in changed:
             if blocks.get(key):
@@ -197,14 +200,20 @@ class Keys:
             self._connection.execute(_ONE_MORE, (theirs,))
         return frozenset(near)
 
-    def _worth_a_look(self, said: str, blocks: Mapping[int, Mapping[int, int]]) -> set[int]:
-        """Arrivals whose candidate somebody may be who says that. ``blocks``: all of each key, with their hints."""
-        ceiling = Ceiling(said, self._gains)
+    def _worth_a_look(self, entry: _Entry, blocks: Mapping[int, Mapping[int, int]]) -> set[int]:
+        """Arrivals whose candidate somebody may be. ``blocks``: all of each key, with their hints. If it is an arrival
+        itself, it finds those who came alone when it is looked at, and draws them in: whoever stands came with nobody.
+        """
         hints = {party: value for block in blocks.values() for party, value in block.items()}
-        promise = Sieve(ceiling, said, self._gains, strangers=True).promise
+        if entry.arrival:
+            hints = {party: value for party, value in hints.items() if not is_standing(value)}
+        if not hints:
+            return set()
+        ceiling = Ceiling(entry.glance, self._gains)
         alike = frozenset[int]().union(*(blocks.get(key, ()) for key in _number_keys(ceiling)))
         floor, review = self._floor, self._gains.parameters.thresholds.review
-        hopeful = [party for party, value in hints.items() if party in alike or promise(value, floor) >= floor]
+        sifted = Sieve(ceiling, entry.glance, self._gains, strangers=True).sift(hints, floor)
+        hopeful = sorted(alike.intersection(hints).union(sifted))
         found: set[int] = set()
         rows: Iterator[tuple[Any, ...]] = self._connection.execute(_ARRIVALS, (json.dumps(hopeful),))
         for number, seen, sheet in rows:

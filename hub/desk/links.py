@@ -130,6 +130,9 @@ class _Closure:
         self._add(sheet)
         for number, others in self._strong_of(sheet).items():
             self._add((number, *others))
+        for number in sheet:
+            if (found := self.sharing.get(number)) is not None:
+                self._add(found.unseen)
 
     def _sheet(self, known: _Known) -> frozenset[int]:
         return self.keys.on_sheet(known.sheet) | {known.number}
