@@ -23,7 +23,7 @@ from conflict.syllables import is_one_slip
 _NUMBER_DIGITS, _INSURANCE_DIGITS = 12, 10
 _TAIL_BITS, _NUMBER_BITS, _INSURANCE_BITS, _BIRTH_BITS = 6, 11, 10, 13
 _NAME_BITS: Final = NAME_CODES.bit_length() - 1
-_TAIL_MASK, _NUMBER_MASK, _INSURANCE_MASK = ((1 << bits) - 1 for bits in (_TAIL_BITS, _NUMBER_BITS, _INSURANCE_BITS))
+_NUMBER_MASK, _INSURANCE_MASK = ((1 << bits) - 1 for bits in (_NUMBER_BITS, _INSURANCE_BITS))
 _BIRTH_MASK, _NAME_MASK = ((1 << bits) - 1 for bits in (_BIRTH_BITS, _NAME_BITS))
 _MISSING, _ANY = 0, 1
 """Codes of a number that is not there, and of one that is too short or too long to say what is a slip away."""
