@@ -17,7 +17,7 @@ from conflict.comparison import Field
 from conflict.gains import Gains, Kept
 from conflict.glance import DAY_CHARACTERS, ROUNDING_BITS, YEAR_CHARACTERS, Ceiling, ends, stands
 from conflict.levels import CLOSE_DAYS_MAX, LUNAR_DAYS, Birth, Number, SexLevel
-from conflict.name_glance import NAME_CODES, PARENT_CODES, SEPARATOR, hashed, name_code, parent_code
+from conflict.name_glance import NAME_CODES, PARENT_CODES, SEPARATOR, UNTOLD, hashed, name_code, parent_code
 from conflict.syllables import is_one_slip
 
 _NUMBER_DIGITS, _INSURANCE_DIGITS = 12, 10
@@ -38,7 +38,8 @@ _PARENTS_AT: Final = _NAME_AT + _NAME_BITS
 _MONTH: Final = 32
 _NEW_YEAR: Final = "01-01"  # often written where nobody knows the day
 _SEX_CODES: Final = {"": 0, "M": 1, "F": 2}
-_OTHER_SEX: Final = 3
+_ODD, _ODD_CODE = "?", 3
+"""In the place of the sex: a name or a sex that tells nothing, so that the record always has to be looked at."""
 
 
 def hint(text: str) -> int:
@@ -46,7 +47,8 @@ def hint(text: str) -> int:
     report, number, insurance, birth, sex, place, _, _, _, name, father, mother = text.split(SEPARATOR)
     value = parent_code(father) * PARENT_CODES + parent_code(mother)
     value = value << _NAME_BITS | name_code(name)
-    value = value << _BIRTH_BITS | _birth_code(birth, sex, bool(report), stands(place))
+    told = sex if name_code(name) != UNTOLD else _ODD
+    value = value << _BIRTH_BITS | _birth_code(birth, told, bool(report), stands(place))
     value = value << _INSURANCE_BITS | _number_code(insurance, _INSURANCE_DIGITS, _INSURANCE_BITS)
     return value << _NUMBER_BITS | _number_code(number, _NUMBER_DIGITS, _NUMBER_BITS)
 
@@ -62,7 +64,7 @@ def _number_code(number: str, digits: int, bits: int) -> int:
 
 def _birth_code(birth: str, sex: str, report: bool, standing: bool) -> int:  # noqa: FBT001
     signs = standing * _STANDING | report * _REPORT
-    return (signs * _SEXES + _SEX_CODES.get(sex, _OTHER_SEX)) * _DAYS + _day_code(birth)
+    return (signs * _SEXES + _SEX_CODES.get(sex, _ODD_CODE)) * _DAYS + _day_code(birth)
 
 
 def _day_code(birth: str) -> int:
@@ -125,6 +127,8 @@ def _births(day: int, sex: int, says_birth: bool, gains: Gains) -> Kept[int]:  #
 
     def work_out(code: int) -> float:
         its_sex, its_day = divmod(code, _DAYS)
+        if _ODD_CODE in {its_sex, sex}:
+            return inf
         bits = 0.0 if not its_sex or not sex else same if its_sex == sex else apart
         if not says_birth:
             return bits
@@ -157,7 +161,7 @@ class Sieve:
         moved, standing = bits + ceiling.places_best, bits + ceiling.standing_best
         repeated = inf if signs & _REPORT else moved  # perhaps one report under two ids
         self._signs = moved, repeated, standing, max(repeated, standing)
-        self._rest = ceiling.own.best + ceiling.father.best + ceiling.mother.best
+        self._rest = ceiling.own.usual + ceiling.father.best + ceiling.mother.best
 
     def sift(self, hints: Mapping[int, int], floor: float) -> list[int]:
         """Those of whom the hint promises at least that much; ``hints`` by who has them."""

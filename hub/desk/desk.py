@@ -54,7 +54,7 @@ from node.register.operations import moment_text
 from node.store import PURPOSE_REGISTER, Profile, Store
 
 PERSONS_AT_ONCE: Final = 250
-WAITING_AT_ONCE: Final = 40
+WAITING_AT_ONCE: Final = 80
 UNSETTLED_AT_ONCE: Final = 100
 """Of a step, so that whoever records or brings something waits a fifth of a second at most."""
 LITTLE: Final = 25
