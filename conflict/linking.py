@@ -148,18 +148,19 @@ def strong_pairs(search: Search, candidates: Mapping[str, Iterable[str]]) -> fro
 
 
 def households_left(search: Search, candidates: Mapping[str, Iterable[str]]) -> frozenset[str]:
-    """The households that arrivals of one sheet may have come from, by what is said of themselves. Companions lift
-    nobody over the lower threshold who does not belong to one of these.
+    """A member of each household that arrivals of one sheet may have come from, by what is said of themselves.
+    Companions lift nobody over the lower threshold who does not belong to one of these.
     """
     review = search.parameters.thresholds.review
-    return frozenset(
-        search.parties[other].household
-        for arrival, others in candidates.items()
-        for other in others
-        if search.parties[other].household
-        and (result := search.plain(arrival, other)).bits >= review
-        and not result.hard
-    )
+    found: dict[str, str] = {}
+    for arrival, others in candidates.items():
+        for other in others:
+            household = search.parties[other].household
+            if household and household not in found:
+                result = search.plain(arrival, other)
+                if result.bits >= review and not result.hard:
+                    found[household] = other
+    return frozenset(found.values())
 
 
 def _is_strong(search: Search, pair: tuple[str, str], result: Score) -> bool:

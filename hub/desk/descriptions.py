@@ -27,7 +27,6 @@ _PERSON = sql(
         person.c.source_id, person.c.household_id, person.c.state, *(person.c[name] for name in PERSON_COLUMNS)
     ).where(person.c.origin == _ORIGIN, person.c.id == _ROW)
 )
-_HOUSEHOLD: Final = "SELECT household_id FROM person WHERE origin = ? AND id = ?"
 _EVENT_COLUMNS: Final = (
     *("id", "kind", "event_date", "recorded_at", "other_place", "household_id", "group_id", *PERSONAL),
 )
@@ -109,11 +108,6 @@ class Descriptions:
         household = _household(node_id, household_id)
         party = Party(f"{node_id}:{name}", description, _sheet(node_id, arrived), household, report)
         return Described(party, any(move.stands for move in made_by))
-
-    def household(self, origin: OriginId, row_id: RowId) -> str:
-        """As in the description of a person, '' for nobody and for nowhere."""
-        row = self._connection.execute(_HOUSEHOLD, (origin, row_id)).fetchone()
-        return "" if row is None or origin not in self._nodes else _household(self._nodes[origin], row[0])
 
     def _report(self, node_id: NodeId, moves: list[_Move]) -> str:
         """The arrival that made a record, in its words; '' for a record that no arrival made."""

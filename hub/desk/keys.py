@@ -81,14 +81,12 @@ def unpack(data: bytes) -> frozenset[int]:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Whom an arrival may be: the numbers of those who may be it by what is said of themselves, and of those whom only
-    companions could make it; how many share a key with it at all, and how many keys were not followed because too many
-    share them.
+    """Whom an arrival may be: the numbers of those who are worth a look, everybody who shares a key with it, and how
+    many keys were not followed because too many share them.
     """
 
     numbers: frozenset[int]
-    near: frozenset[int]
-    sharing: int
+    sharing: frozenset[int]
     left_out: int
     unseen: frozenset[int]
     """Who was left out although the key is followed for others: to them it may be a candidate all the same."""
@@ -103,14 +101,13 @@ class Keys:
         self._floor = first_look_floor(gains.parameters)
         self._block_max = block_max
 
-    def candidates(self, keys: Iterable[int], said: str, *, apart_from: int, alone: bool = False) -> Found:
-        """Who shares a key, within the limits, and is not seen at a glance to be somebody else; ``alone``: no
-        companions came along.
+    def candidates(self, keys: Iterable[int], said: str, *, apart_from: int, near: bool = False) -> Found:
+        """Who shares a key, within the limits, and is not seen at a glance to be somebody else; ``near``: also those
+        whom only companions could make it.
         """
         blocks = self._blocks(keys)
         found = gather(blocks, apart_from=(apart_from,), block_max=self._block_max)
-        review = self._gains.parameters.thresholds.review
-        floor = review if alone else self._floor
+        floor = self._floor if near else self._gains.parameters.thresholds.review
         ceiling = Ceiling(said, self._gains)
         hints = {party: value for block in blocks.values() for party, value in block.items() if party in found.refs}
         exact = {_name(key) for key in _number_keys(ceiling)}
@@ -119,11 +116,9 @@ class Keys:
         sieve = Sieve(ceiling, said, self._gains, strangers=strangers)
         hopeful = alike.intersection(hints).union(sieve.sift(hints, floor))
         glances: Iterator[tuple[Any, ...]] = self._connection.execute(_GLANCES, (json.dumps(sorted(hopeful)),))
-        worth = [(number, bits) for number, seen in glances if (bits := ceiling.promise(seen, floor)) >= floor]
-        numbers = frozenset(number for number, bits in worth if bits >= review)
-        near = frozenset(number for number, bits in worth if bits < review)
+        numbers = frozenset(number for number, seen in glances if ceiling.promise(seen, floor) >= floor)
         unseen = (blocks[name].keys() for name in found.left_out if len(blocks[name]) <= self._block_max)
-        return Found(numbers, near, len(found.refs), len(found.left_out), frozenset[int]().union(*unseen))
+        return Found(numbers, found.refs, len(found.left_out), frozenset[int]().union(*unseen))
 
     def sharing(self, keys: Iterable[int], *, apart_from: int) -> Candidates[int]:
         """Everybody who shares a key, within the limits."""

@@ -29,7 +29,11 @@ TAKEN: Final = "taken"
 _WAITING = "SELECT party FROM desk_waiting ORDER BY party LIMIT ?"
 _WAIT_NO_MORE = "DELETE FROM desk_waiting WHERE party = ?"
 _PARTY = "SELECT origin, person_id, arrival, sheet, keys, glance FROM desk_party WHERE number = ?"
-_WHOSE = "SELECT origin, person_id FROM desk_party WHERE number = ?"
+_HOUSEHOLD = (
+    "SELECT d.number FROM desk_party AS one JOIN person AS p ON p.origin = one.origin AND p.id = one.person_id "
+    "JOIN person AS q ON q.origin = p.origin AND q.household_id = p.household_id "
+    "JOIN desk_party AS d ON d.origin = q.origin AND d.person_id = q.id WHERE one.number = ?"
+)
 _IS_ARRIVAL = "SELECT 1 FROM desk_party WHERE number = ? AND arrival = 1"
 _LINKED = "SELECT b FROM candidate_link WHERE a = ?1 UNION SELECT a FROM candidate_link WHERE b = ?1"
 _STORED = "SELECT a, b, bits, verdict, hard FROM candidate_link WHERE a = ?1 OR b = ?1"
@@ -154,26 +158,20 @@ class _Closure:
         another one of them may have come.
         """
         for known in sheet:
-            alone = len(sheet) < 2
-            found = self.keys.candidates(known.keys, known.glance, apart_from=known.number, alone=alone)
+            found = self.keys.candidates(known.keys, known.glance, apart_from=known.number)
             self.sharing[known.number] = found
             self.candidates[known.party.ref] = self._refs(found.numbers)
         if len(sheet) < 2:
             return
         likely = {known.party.ref: self.candidates[known.party.ref] for known in sheet}
-        households = households_left(self.search, likely)
-        for known in sheet if households else ():
-            near = {number for number in self.sharing[known.number].near if self._household(number) in households}
-            self.candidates[known.party.ref] |= self._refs(near)
+        members: set[int] = set()
+        for ref in households_left(self.search, likely):
+            members.update(row[0] for row in self.connection.execute(_HOUSEHOLD, (self.numbers[ref],)))
+        for known in sheet:
+            self.candidates[known.party.ref] |= self._refs(members & self.sharing[known.number].sharing)
 
     def _refs(self, numbers: Iterable[int]) -> frozenset[str]:
         return frozenset(known.party.ref for number in numbers if (known := self.known(number)) is not None)
-
-    def _household(self, number: int) -> str:
-        if (known := self._known.get(number)) is not None:
-            return known.party.household
-        row = self.connection.execute(_WHOSE, (number,)).fetchone()
-        return "" if row is None else self.descriptions.household(OriginId(row[0]), RowId(row[1]))
 
 
 class Links:
@@ -205,7 +203,7 @@ class Links:
         changed = {number for row in before ^ after for number in row[:2]}
         look_again(self._connection, (self._person(number) for number in sorted(changed)))
         self._connection.executemany(
-            _SET_SHARING, ((found.left_out, found.sharing, number) for number, found in closure.sharing.items())
+            _SET_SHARING, ((found.left_out, len(found.sharing), number) for number, found in closure.sharing.items())
         )
         self._connection.executemany(_WAIT_NO_MORE, ((number,) for number in closure.members))
         return len(closure.members)

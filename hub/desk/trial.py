@@ -89,6 +89,6 @@ def links_by(connection: apsw.Connection, descriptions: Descriptions, keys: Keys
     for number, packed, said in arrivals:
         here = ref_of(number)
         if here:
-            found = keys.candidates(unpack(packed), said, apart_from=number)
-            candidates[here] = frozenset(map(ref_of, found.numbers | found.near)) - {""}
+            others = keys.candidates(unpack(packed), said, apart_from=number, near=True).numbers
+            candidates[here] = frozenset(map(ref_of, others)) - {""}
     return find_links(parties, candidates, parameters)
