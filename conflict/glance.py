@@ -96,9 +96,9 @@ class Ceiling:
         self._staying = self._places[_UNKNOWN_UNIT + _STANDS], self._places[self._origin + _STANDS]
         self._stands_there = self._origin + _STANDS
         self.own = OwnName(name, gains)
-        self.father, self.mother = ParentName(Field.FATHER, father, gains), ParentName(Field.MOTHER, mother, gains)
+        self.parents = ParentName(Field.FATHER, father, gains), ParentName(Field.MOTHER, mother, gains)
         self._names = Kept(self.own.most)
-        self._fathers, self._mothers = Kept(self.father.most), Kept(self.mother.most)
+        self._fathers, self._mothers = (Kept(of.most) for of in self.parents)
         kinds = ((Field.OLD_CARD, self._card), (Field.PHONE, self._phone))
         cards = sum(max(gains.of[kind].values()) for kind, mine in kinds if mine)
         self.cards_best = cards + max(0.0, self._peoples[self._people])
@@ -107,7 +107,7 @@ class Ceiling:
         self.standing_best = max(*self._staying, 0.0 if not self._origin else -inf)
         left = max(gains.of[Field.DEPARTURE].values()) if self._departed != _STAYED else 0.0
         self.places_best = max(0.0, gains.of[Field.ORIGIN][NAMED]) + max(0.0, left)
-        self._parents_best = self.father.best + self.mother.best
+        self._parents_best = sum(of.best for of in self.parents)
         self._names_best = self._parents_best + self.own.best
         self._usual_best = self._parents_best + self.own.usual
 

@@ -132,6 +132,7 @@ class OwnName:
         self._told = text.strip(UNSURE)
         words = self._told.replace(INITIAL, "").split(" ")
         self._sounds, self._code = sounds(self._told), name_code(text)
+        self._parts = _parts_of(self._code)
         self._initial = {field: gains.of[field][Likeness.INITIAL] for field in _NAMES}
         self._different = {field: gains.of[field][Likeness.DIFFERENT] for field in _NAMES}
         self._otherwise = {field: gains.best(field, _OTHERWISE) for field in _NAMES}
@@ -175,7 +176,7 @@ class OwnName:
         if UNTOLD in {code, self._code}:
             return self.best
         family, middle, given, order = _parts_of(code)
-        my_family, my_middle, my_given, my_order = _parts_of(self._code)
+        my_family, my_middle, my_given, my_order = self._parts
         best, otherwise = self._best, self._otherwise
         bits = best[Field.FAMILY] if family == my_family else otherwise[Field.FAMILY]
         bits += best[Field.GIVEN] if given == my_given else otherwise[Field.GIVEN]
@@ -228,6 +229,7 @@ def _begins(word: str, other: str) -> bool:
     return one.startswith(two) or two.startswith(one)
 
 
+@lru_cache(maxsize=_WORDS_KEPT)
 def _most(gains: Gains, field: Field, word: str | None) -> float:
     """The most that a part of the name can say where the words are of one sound; ``word`` None: whatever it is."""
     parameters = gains.parameters

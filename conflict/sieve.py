@@ -34,7 +34,9 @@ _SIGNS: Final = _REPORT | _STANDING
 _BIRTH_AT: Final = _NUMBER_BITS + _INSURANCE_BITS
 _SIGNS_AT: Final = _BIRTH_AT + _SEX_AND_DAY.bit_length()
 _NAME_AT: Final = _BIRTH_AT + _BIRTH_BITS
-_PARENTS_AT: Final = _NAME_AT + _NAME_BITS
+_MOTHER_AT: Final = _NAME_AT + _NAME_BITS
+_PARENT_MASK: Final = PARENT_CODES - 1
+_FATHER_AT: Final = _MOTHER_AT + _PARENT_MASK.bit_length()
 _MONTH: Final = 32
 _NEW_YEAR: Final = "01-01"  # often written where nobody knows the day
 _SEX_CODES: Final = {"": 0, "M": 1, "F": 2}
@@ -78,6 +80,7 @@ _IN_YEAR: Final = {
     for number, day in enumerate(date.fromordinal(date(2000, 1, 1).toordinal() + step) for step in range(366))
 }
 """The days of a leap year by their code: how many come before."""
+_ANY_LEVEL: Final = frozenset(Birth)
 _FAR: Final = frozenset({Birth.SAME_YEAR_ONLY, Birth.DIFFERENT})
 
 
@@ -85,7 +88,7 @@ _FAR: Final = frozenset({Birth.SAME_YEAR_ONLY, Birth.DIFFERENT})
 def _levels_of_days(one: int, other: int) -> frozenset[Birth]:
     """What two days of any two years can have in common, the year being unknown."""
     if one == other:
-        return frozenset(Birth)
+        return _ANY_LEVEL
     (month, day), (other_month, other_day) = divmod(one, _MONTH), divmod(other, _MONTH)
     found = set(_FAR)
     if (month, day) == (other_day, other_month):
@@ -150,8 +153,8 @@ class Sieve:
         signs, birth = divmod((mine >> _BIRTH_AT) & _BIRTH_MASK, _SEXES * _DAYS)
         sex, day = divmod(birth, _DAYS)
         self._births = _births(day, sex, bool(text.split(SEPARATOR)[3]), gains)
-        self._parents, self._names = Kept(self._of_parents), Kept(ceiling.own.most_by)
-        self._ceiling = ceiling
+        self._names = Kept(ceiling.own.most_by)
+        self._fathers, self._mothers = ([of.most_by(code) for code in range(PARENT_CODES)] for of in ceiling.parents)
         of_number, of_insurance = gains.of[Field.NUMBER], gains.of[Field.INSURANCE]
         same = of_number[Number.SLIP] if strangers else inf  # perhaps the same one, which is an alarm
         self._numbers = _by_code(number, _NUMBER_BITS, of_number, same)
@@ -161,12 +164,12 @@ class Sieve:
         moved, standing = bits + ceiling.places_best, bits + ceiling.standing_best
         repeated = inf if signs & _REPORT else moved  # perhaps one report under two ids
         self._signs = moved, repeated, standing, max(repeated, standing)
-        self._rest = ceiling.own.usual + ceiling.father.best + ceiling.mother.best
+        self._rest = ceiling.own.usual + sum(of.best for of in ceiling.parents)
 
     def sift(self, hints: Mapping[int, int], floor: float) -> list[int]:
         """Those of whom the hint promises at least that much; ``hints`` by who has them."""
         numbers, insurances, births, signs = self._numbers, self._insurances, self._births, self._signs
-        names, parents = self._names, self._parents
+        names, fathers, mothers = self._names, self._fathers, self._mothers
         least = floor - self._rest
         hopeful = [
             (who, value, bits)
@@ -182,15 +185,16 @@ class Sieve:
         return [
             who
             for who, value, bits in hopeful
-            if bits + names[value >> _NAME_AT & _NAME_MASK] + parents[value >> _PARENTS_AT] >= floor
+            if bits
+            + fathers[value >> _FATHER_AT]
+            + mothers[value >> _MOTHER_AT & _PARENT_MASK]
+            + names[value >> _NAME_AT & _NAME_MASK]
+            >= floor
         ]
 
     def promise(self, value: int) -> float:
         """What the glance of that hint can promise at most; without end where that may be without end."""
         bits = self._numbers[value & _NUMBER_MASK] + self._insurances[value >> _NUMBER_BITS & _INSURANCE_MASK]
         bits += self._births[value >> _BIRTH_AT & _SEX_AND_DAY] + self._signs[value >> _SIGNS_AT & _SIGNS]
-        return bits + self._names[value >> _NAME_AT & _NAME_MASK] + self._parents[value >> _PARENTS_AT]
-
-    def _of_parents(self, code: int) -> float:
-        father, mother = divmod(code, PARENT_CODES)
-        return self._ceiling.father.most_by(father) + self._ceiling.mother.most_by(mother)
+        bits += self._fathers[value >> _FATHER_AT] + self._mothers[value >> _MOTHER_AT & _PARENT_MASK]
+        return bits + self._names[value >> _NAME_AT & _NAME_MASK]

@@ -183,14 +183,15 @@ class CaseDesk:
                 return None
             around = self._surroundings()
             families = Families(connection, around.nodes, around.places)
-            decisions = Decisions(connection, origin, store.node_id, self._decided_with(policy))
+            decided_with = self._decided_with(policy)
+            decisions = Decisions(connection, origin, store.node_id, decided_with)
             outbox = self._outbox(connection, origin, around.nodes)
             made = 0
             waits: set[EventRef] = set()
             for person in persons:
                 if person not in families.members:
                     family = families.of(person)
-                    outcome = self._outcome(family, policy, around, as_of)
+                    outcome = self._outcome(family, policy, around, as_of, decided_with)
                     made += len(decisions.decide(outcome, family, as_of))
                     if outbox is not None:
                         mine = [draft for draft in outcome.decisions if draft.authority == store.node_id]
@@ -239,7 +240,14 @@ class CaseDesk:
                 return total
             total += count
 
-    def _outcome(self, family: Family, policy: Policy, around: _Surroundings, as_of: date) -> Outcome:
+    def _outcome(
+        self,
+        family: Family,
+        policy: Policy,
+        around: _Surroundings,
+        as_of: date,
+        decided_with: DecisionParameters | None = None,
+    ) -> Outcome:
         return resolve(
             family.records,
             family.links,
@@ -248,7 +256,7 @@ class CaseDesk:
             around.sight,
             as_of,
             searched=around.is_top,
-            parameters=self._decided_with(policy),
+            parameters=decided_with or self._decided_with(policy),
         )
 
     def _decided_with(self, policy: Policy) -> DecisionParameters:
