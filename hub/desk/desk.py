@@ -55,7 +55,7 @@ from node.store import PURPOSE_REGISTER, Profile, Store
 
 PERSONS_AT_ONCE: Final = 250
 WAITING_AT_ONCE: Final = 80
-UNSETTLED_AT_ONCE: Final = 100
+UNSETTLED_AT_ONCE: Final = 250
 """Of a step, so that whoever records or brings something waits a fifth of a second at most."""
 LITTLE: Final = 25
 """Rows or persons after which a step may go on."""

@@ -38,9 +38,9 @@ _SIZE = "SELECT count(*) FROM (SELECT 1 FROM block_key WHERE key = ? LIMIT ?)"
 _GLANCES = "SELECT number, glance FROM desk_party WHERE number IN (SELECT value FROM json_each(?))"
 _ARRIVALS_SHARING = "SELECT party, hint FROM block_key WHERE key = ? AND arrival = 1"
 _ARRIVALS = "SELECT number, glance, sheet FROM desk_party WHERE number IN (SELECT value FROM json_each(?))"
-_ONE_MORE = "UPDATE desk_party SET candidates = candidates + 1 WHERE number IN (SELECT value FROM json_each(?))"
-_AT_A_LIMIT = (
-    "SELECT value FROM json_each(?) CROSS JOIN desk_party ON number = value WHERE left_out > 0 OR candidates >= ?"
+_ONE_MORE = (
+    "UPDATE desk_party SET candidates = candidates + 1 WHERE number IN (SELECT value FROM json_each(?)) "
+    "RETURNING number, left_out > 0 OR candidates > ?"
 )
 _ON_SHEET = "SELECT number FROM desk_party WHERE sheet = ? AND sheet <> 0 AND arrival = 1"
 _WAIT = "INSERT INTO desk_waiting (party) VALUES (?) ON CONFLICT DO NOTHING"
@@ -190,9 +190,8 @@ class Keys:
             if blocks.get(key):
                 (near if self._is_at_the_limit(key) else others).update(blocks[key])
         if others := others - near:
-            theirs = json.dumps(sorted(others))
-            near |= {cast("int", row[0]) for row in self._connection.execute(_AT_A_LIMIT, (theirs, CANDIDATES_MAX))}
-            self._connection.execute(_ONE_MORE, (theirs,))
+            more = self._connection.execute(_ONE_MORE, (json.dumps(sorted(others)), CANDIDATES_MAX))
+            near |= {cast("int", number) for number, limited in more if limited}
         return frozenset(near)
 
     def _worth_a_look(self, entry: _Entry, blocks: Mapping[int, Mapping[int, int]]) -> set[int]:
