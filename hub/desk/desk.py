@@ -17,7 +17,7 @@ import apsw
 
 from conflict.blocking import BLOCK_RECORDS_MAX
 from conflict.cases import State
-from conflict.claims import EventRef, recorded_instant
+from conflict.claims import MOVE_IN, MOVE_OUT, EventRef, recorded_instant
 from conflict.decisions import Parameters as DecisionParameters
 from conflict.decisions import parameters_of
 from conflict.gains import Gains
@@ -61,6 +61,10 @@ LITTLE: Final = 25
 """Rows or persons after which a step may go on."""
 _FACT_SETTING: Final = "desk"  # what links depend on beside the rows: the places and the parameters
 _ALL_WAIT = "INSERT INTO desk_waiting (party) SELECT number FROM desk_party WHERE arrival = 1 ON CONFLICT DO NOTHING"
+_MOVERS_UNREAD = (
+    "INSERT INTO desk_unread (origin, person_id) SELECT origin, person_id FROM event "
+    f"WHERE kind IN ('{MOVE_IN}', '{MOVE_OUT}') AND person_id IS NOT NULL ON CONFLICT DO NOTHING"
+)  # what is said of them names places
 _TABLES: Final = (
     *("desk_mark", "desk_unread", "desk_party", "block_key", "desk_waiting", "candidate_link"),
     *("desk_unsettled", "desk_decision", "desk_unsent"),
@@ -154,6 +158,8 @@ class CaseDesk:
                 return True
             if self._setting_changed(around):
                 connection.execute(_ALL_WAIT)
+                connection.execute(_MOVERS_UNREAD)
+                return True
             if Links(connection, keys).settle_some(descriptions, self._parameters, WAITING_AT_ONCE):
                 return True
             if read or noted is not None:
