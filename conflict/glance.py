@@ -81,11 +81,11 @@ class Ceiling:
     """
 
     def __init__(self, text: str, gains: Gains) -> None:
+        self.text, self.gains = text, gains
         self._report, self._number, self._insurance, birth, self._sex, place, *others = text.split(SEPARATOR)
         self._card, self._phone, self._people, name, father, mother = others
         self._unit, self._origin, self._departed, self._destination = place.split(_PLACES)
         self.numbers = self._number, self._card, self._insurance, self._phone
-        self._gains = gains
         self._prior = gains.prior + ROUNDING_BITS
         self._number_head, self._number_tail = ends(self._number)
         self._insurance_head, self._insurance_tail = ends(self._insurance)
@@ -104,7 +104,7 @@ class Ceiling:
         self.cards_best = cards + max(0.0, self._peoples[self._people])
         slips = max(gains.of[Field.OLD_CARD][Number.SLIP], 0.0) if self._card else 0.0
         self.cards_of_strangers = slips + max(0.0, self._peoples[self._people])
-        self.standing_best = max(*self._staying, 0.0 if not self._origin else -inf)
+        self.standing_best = max(self._staying)
         left = max(gains.of[Field.DEPARTURE].values()) if self._departed != _STAYED else 0.0
         self.places_best = max(0.0, gains.of[Field.ORIGIN][NAMED]) + max(0.0, left)
         self._parents_best = sum(of.best for of in self.parents)
@@ -157,11 +157,11 @@ class Ceiling:
     def _of_sex(self, sex: str) -> float:
         if not sex or not self._sex:
             return 0.0
-        gains = self._gains.of[Field.SEX]
+        gains = self.gains.of[Field.SEX]
         return gains[SexLevel.SAME] if sex == self._sex else max(gains[SexLevel.EXPLAINED], gains[SexLevel.DIFFERENT])
 
     def _born(self, text: str) -> float:
-        gains = self._gains.of[Field.BIRTH]
+        gains = self.gains.of[Field.BIRTH]
         mine = self._born_text
         if len(text) == len(mine) == DAY_CHARACTERS and text[:YEAR_CHARACTERS] == mine[:YEAR_CHARACTERS]:
             days = mine[YEAR_CHARACTERS + 1 :], text[YEAR_CHARACTERS + 1 :]
@@ -171,11 +171,11 @@ class Ceiling:
 
     def _of_number(self, field: Field, number: str, mine: str) -> float:
         level = number_level(number, mine)
-        return 0.0 if level is None else self._gains.of[field][level]
+        return 0.0 if level is None else self.gains.of[field][level]
 
     def _cards(self, card: str, phone: str) -> float:
         bits = 0.0
-        gains = self._gains.of
+        gains = self.gains.of
         if card and self._card:
             level = old_card_level(card, self._card)
             bits += gains[Field.OLD_CARD][level] if level is not None else 0.0
@@ -187,20 +187,20 @@ class Ceiling:
         if not people or not self._people:
             return 0.0
         if people != self._people:
-            return self._gains.of[Field.ETHNICITY][DIFFERENT]
-        frequency = self._gains.parameters.frequency(Field.ETHNICITY, people)
-        return self._gains.rare(Field.ETHNICITY, SAME, frequency)
+            return self.gains.of[Field.ETHNICITY][DIFFERENT]
+        frequency = self.gains.parameters.frequency(Field.ETHNICITY, people)
+        return self.gains.rare(Field.ETHNICITY, SAME, frequency)
 
     def _placed(self, place: str) -> float:
         unit, origin, departed, destination = place.split(_PLACES)
         bits = 0.0
         asked = [(a, b) for a, b in ((self._origin, unit), (origin, self._unit)) if a and b]
         if asked:
-            bits += self._gains.of[Field.ORIGIN][NAMED if any(a == b for a, b in asked) else ELSEWHERE]
+            bits += self.gains.of[Field.ORIGIN][NAMED if any(a == b for a, b in asked) else ELSEWHERE]
         if bool(departed) != bool(self._departed):  # one of them is an arrival
             left, to, there = departed, destination, self._unit
             if not departed:
                 left, to, there = self._departed, self._destination, unit
             level = NONE if left == _STAYED else OPEN if not to or not there else HERE if to == there else ELSEWHERE
-            bits += self._gains.of[Field.DEPARTURE][level]
+            bits += self.gains.of[Field.DEPARTURE][level]
         return bits

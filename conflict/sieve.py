@@ -45,7 +45,10 @@ _ODD, _ODD_CODE = "?", 3
 
 
 def hint(text: str) -> int:
-    """The number of a glance; below 2 ** 63."""
+    """The number of a glance; below 2 ** 63. From the lowest bit: the personal number (11 bits: how it ends and how it
+    begins) and that of the insurance (10), the day of birth (9) and the sex (2), two signs, the own name (19), the
+    mother (5), the father (5). It stands in stores: see ``test_sieve`` before anything of this is changed.
+    """
     report, number, insurance, birth, sex, place, _, _, _, name, father, mother = text.split(SEPARATOR)
     value = parent_code(father) * PARENT_CODES + parent_code(mother)
     value = value << _NAME_BITS | name_code(name)
@@ -70,7 +73,7 @@ def _birth_code(birth: str, sex: str, report: bool, standing: bool) -> int:  # n
 
 
 def _day_code(birth: str) -> int:
-    """The day of the year by its number from 1; 0 where a date says no more than the month or the year."""
+    """32 for each month, and the day; 0 where a date says no more than the month or the year."""
     day = birth[YEAR_CHARACTERS + 1 :]
     return 0 if len(birth) != DAY_CHARACTERS or day == _NEW_YEAR else int(day[:2]) * _MONTH + int(day[3:])
 
@@ -147,7 +150,8 @@ class Sieve:
     found by that and looked at anyway.
     """
 
-    def __init__(self, ceiling: Ceiling, text: str, gains: Gains, *, strangers: bool = False) -> None:
+    def __init__(self, ceiling: Ceiling, *, strangers: bool = False) -> None:
+        text, gains = ceiling.text, ceiling.gains
         mine = hint(text)
         number, insurance = mine & _NUMBER_MASK, (mine >> _NUMBER_BITS) & _INSURANCE_MASK
         signs, birth = divmod((mine >> _BIRTH_AT) & _BIRTH_MASK, _SEXES * _DAYS)

@@ -113,8 +113,7 @@ class Keys:
         exact = {_name(key) for key in _number_keys(ceiling)}
         strangers = exact.isdisjoint(found.left_out)  # whoever has a number in common is found by it
         alike = frozenset[int]().union(*(blocks[name] for name in exact if name in blocks))
-        sieve = Sieve(ceiling, said, self._gains, strangers=strangers)
-        hopeful = alike.intersection(hints).union(sieve.sift(hints, floor))
+        hopeful = alike.intersection(hints).union(Sieve(ceiling, strangers=strangers).sift(hints, floor))
         glances: Iterator[tuple[Any, ...]] = self._connection.execute(_GLANCES, (json.dumps(sorted(hopeful)),))
         numbers = frozenset(number for number, seen in glances if ceiling.promise(seen, floor) >= floor)
         unseen = (blocks[name].keys() for name in found.left_out if len(blocks[name]) <= self._block_max)
@@ -206,8 +205,7 @@ class Keys:
         ceiling = Ceiling(entry.glance, self._gains)
         alike = frozenset[int]().union(*(blocks.get(key, ()) for key in _number_keys(ceiling)))
         floor, review = self._floor, self._gains.parameters.thresholds.review
-        sifted = Sieve(ceiling, entry.glance, self._gains, strangers=True).sift(hints, floor)
-        hopeful = sorted(alike.intersection(hints).union(sifted))
+        hopeful = sorted(alike.intersection(hints).union(Sieve(ceiling, strangers=True).sift(hints, floor)))
         found: set[int] = set()
         rows: Iterator[tuple[Any, ...]] = self._connection.execute(_ARRIVALS, (json.dumps(hopeful),))
         for number, seen, sheet in rows:

@@ -78,10 +78,10 @@ def hides(one: Description, other: Description) -> bool:
     ceiling = Ceiling(mine, GAINS)
     promised, hinted = ceiling.promise(theirs), hint(theirs)
     assert 0 <= hinted < 2**63
-    if ceiling.promise(theirs, alarms=False) < bits or Sieve(ceiling, mine, GAINS).promise(hinted) < promised:
+    if ceiling.promise(theirs, alarms=False) < bits or Sieve(ceiling).promise(hinted) < promised:
         return True
     found_anyway = set(number_keys(*ceiling.numbers)) & set(number_keys(*Ceiling(theirs, GAINS).numbers))
-    return not found_anyway and Sieve(ceiling, mine, GAINS, strangers=True).promise(hinted) < promised
+    return not found_anyway and Sieve(ceiling, strangers=True).promise(hinted) < promised
 
 
 @given(descriptions(), descriptions())
@@ -112,7 +112,7 @@ def test_what_is_not_worked_out_to_the_end_is_below_the_floor_all_the_same(tmp_p
         for other in seen:
             exact, quick = ceiling.promise(other), ceiling.promise(other, floor)
             assert quick == exact if exact >= floor else quick < floor
-            sieve = Sieve(ceiling, glance(province.parties[ref].description), GAINS)
+            sieve = Sieve(ceiling)
             assert bool(sieve.sift({1: hint(other)}, floor)) == (sieve.promise(hint(other)) >= floor)
 
 

@@ -45,7 +45,7 @@ def test_nearly_all_strangers_of_a_block_are_dropped(tmp_path: Path) -> None:
     strangers = dropped = persons = 0
     for ref in province.arrivals:
         text = glance(province.parties[ref].description)
-        sieve = Sieve(Ceiling(text, GAINS), text, GAINS)
+        sieve = Sieve(Ceiling(text, GAINS))
         for other in index.candidates(province.parties[ref].description, apart_from=(ref,)).refs:
             passes = bool(sieve.sift({1: hint(glance(province.parties[other].description))}, 0.0))
             if province.truth[ref] == province.truth[other]:

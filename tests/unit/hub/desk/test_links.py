@@ -101,8 +101,8 @@ def test_a_move_is_linked_whichever_half_comes_first(town: Town) -> None:
     assert [(link.a, link.b, link.verdict) for link in desk.links()] == [("A:p0", "B:n0", "automatic")]
 
 
-def test_only_those_of_whom_something_came_are_read_again(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hub.desk.desk.LITTLE", 1)  # each step by itself
+def _with_one_correction(town: Town) -> CaseDesk:
+    """A desk that has looked at everybody, before it looks at what came then."""
     desk = town.desk()
     for values in PEOPLE:
         town.person("A", values)
@@ -110,6 +110,12 @@ def test_only_those_of_whom_something_came_are_read_again(town: Town, monkeypatc
     desk.catch_up()
     town.event("A", "correction", "p3", {"phone": "0905999999"})
     town.bring()
+    return desk
+
+
+def test_only_those_of_whom_something_came_are_read_again(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.desk.desk.LITTLE", 1)  # each step by itself
+    desk = _with_one_correction(town)
     assert desk.step()
     assert desk.backlog().unread == 1
 
@@ -285,12 +291,6 @@ def test_twins_that_one_commune_registered_are_not_linked(tmp_path: Path) -> Non
 
 def test_what_is_little_is_done_in_one_step(town: Town) -> None:
     """Each transaction waits for the disk, and somebody waits for the answer."""
-    desk = town.desk()
-    for values in PEOPLE:
-        town.person("A", values)
-    town.bring()
-    desk.catch_up()
-    town.event("A", "correction", "p3", {"phone": "0905999999"})
-    town.bring()
+    desk = _with_one_correction(town)
     assert desk.step()
     assert not desk.step()
